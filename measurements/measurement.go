@@ -1,0 +1,81 @@
+package measurements
+
+import "time"
+
+// ControlApp is the app id under which the gate's neutral hosts are measured.
+const ControlApp = "control"
+
+// Measurement is everything seen of one app in one round: observations of its targets and of their
+// controls. It is kept, and can be judged again later: nothing that a rule needs lives outside it
+// and the gate's measurement of the same round.
+type Measurement struct {
+	ID      string    `json:"id"`    // random
+	Round   string    `json:"round"` // measurements of one round share it
+	App     string    `json:"app"`   // ControlApp for the gate
+	Started time.Time `json:"started"`
+	Runtime Seconds   `json:"runtime"`
+
+	Targets      []TargetInfo  `json:"targets"`
+	Observations []Observation `json:"observations"`
+	Skipped      []Skip        `json:"skipped,omitempty"`
+
+	Software Software `json:"software"`
+	Vantage  Vantage  `json:"vantage"`
+}
+
+// TargetInfo is what a rule must know of a target beside what was seen of it.
+type TargetInfo struct {
+	ID        string   `json:"id"`
+	Hosts     []string `json:"hosts,omitempty"`
+	Probes    []string `json:"probes"`
+	Essential bool     `json:"essential,omitempty"`
+	Group     string   `json:"group,omitempty"`
+	// Operator, Scope and Country are a gate host's: who runs it, and "foreign" or "domestic".
+	Operator string `json:"operator,omitempty"`
+	Scope    string `json:"scope,omitempty"`
+	Country  string `json:"country,omitempty"`
+}
+
+// Skip says what was planned and not done, and why. Missing evidence is said, not guessed.
+type Skip struct {
+	Target   string `json:"target"`
+	Layer    Layer  `json:"layer,omitempty"`
+	Family   Family `json:"ip_family,omitempty"`
+	Endpoint string `json:"endpoint,omitempty"`
+	Reason   string `json:"reason"`
+}
+
+// Reasons for a Skip.
+const (
+	SkipResidual = "residual"  // this (transport, ip, port) failed less than schedule.residual ago
+	SkipBudget   = "budget"    // the daily budget is spent, or would be
+	SkipOffline  = "offline"   // the gate found no line at all
+	SkipNoFamily = "no_family" // this machine has no route for the family
+	SkipNoAddr   = "no_address"
+	SkipStopped  = "stopped" // the program was told to stop in mid-round
+)
+
+// Software names the versions that made a measurement.
+type Software struct {
+	Version   string `json:"version"`
+	Revision  string `json:"revision,omitempty"`
+	Rules     string `json:"rules"`     // RulesVersion
+	Catalogue string `json:"catalogue"` // hash over the catalogue in use
+}
+
+// Vantage is what the volunteer chose to say about the place. Never an address.
+type Vantage struct {
+	Country string `json:"country,omitempty"`
+	ASN     int    `json:"asn,omitempty"`
+	Label   string `json:"label,omitempty"`
+	Epoch   string `json:"epoch,omitempty"` // a change of network starts a new one
+}
+
+// Round is one pass over all enabled apps: the gate, then the apps.
+type Round struct {
+	ID      string        `json:"id"`
+	Started time.Time     `json:"started"`
+	Runtime Seconds       `json:"runtime"`
+	Gate    Measurement   `json:"gate"`
+	Apps    []Measurement `json:"apps"`
+}

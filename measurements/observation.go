@@ -1,0 +1,243 @@
+package measurements
+
+import (
+	"encoding/json"
+	"net/netip"
+	"time"
+)
+
+// Operation is the kind of a step: one network operation with one way to fail.
+type Operation string
+
+// The operations. HTTPExchange runs over clear TCP, TLS or QUIC: Observation.Transport tells.
+const (
+	Resolve       Operation = "resolve"
+	Connect       Operation = "connect"
+	Settle        Operation = "settle" // stay silent on a fresh connection: does it die before we sent a byte?
+	TLSHandshake  Operation = "tls_handshake"
+	HTTPExchange  Operation = "http_exchange"
+	QUICHandshake Operation = "quic_handshake"
+	QUICVersion   Operation = "quic_version_ping" // control V
+)
+
+// Layer is where a failure shows.
+type Layer string
+
+// The layers, in the order in which a connection passes them.
+const (
+	LayerDNS  Layer = "dns"
+	LayerTCP  Layer = "tcp"
+	LayerTLS  Layer = "tls"
+	LayerHTTP Layer = "http"
+	LayerQUIC Layer = "quic"
+	LayerApp  Layer = "app"
+)
+
+// Layers lists all layers in order.
+var Layers = []Layer{LayerDNS, LayerTCP, LayerTLS, LayerHTTP, LayerQUIC, LayerApp}
+
+// Layer maps the operation to its layer.
+func (op Operation) Layer() Layer {
+	switch op {
+	case Resolve:
+		return LayerDNS
+	case Connect, Settle:
+		return LayerTCP
+	case TLSHandshake:
+		return LayerTLS
+	case HTTPExchange:
+		return LayerHTTP
+	case QUICHandshake, QUICVersion:
+		return LayerQUIC
+	}
+	return ""
+}
+
+// Family is the IP family. Findings are made for each apart (IPv6 that is dead at home is not censorship).
+type Family string
+
+// The two families.
+const (
+	IPv4 Family = "ipv4"
+	IPv6 Family = "ipv6"
+)
+
+// FamilyOf gives the family of an address; a v4-mapped v6 address is IPv4.
+func FamilyOf(a netip.Addr) Family {
+	if a.Unmap().Is4() {
+		return IPv4
+	}
+	return IPv6
+}
+
+// Control names what was changed against the target's own step; see DESIGN's table. "" is the
+// target T itself.
+type Control string
+
+// The controls of a round.
+const (
+	T Control = ""  // the target itself
+	N Control = "N" // a neutral name at the same place
+	D Control = "D" // another way to resolve
+	V Control = "V" // a QUIC version-negotiation ping
+	P Control = "P" // another port of the same address
+	F Control = "F" // the other IP family
+)
+
+// Origin says how we came by an address.
+type Origin string
+
+// The origins.
+const (
+	FromSystem    Origin = "system"    // the resolver under test
+	FromTrusted   Origin = "trusted"   // control D
+	FromCatalogue Origin = "catalogue" // known-good, from the catalogue or the config
+)
+
+// Shape is the form of our ClientHello. The two differ in size alone: what a filter that does not
+// reassemble, or a path that loses large packets, treats differently.
+type Shape string
+
+// The shapes. Small fits one TCP segment and one QUIC datagram (X25519 alone); Default is Go's
+// own, with the post-quantum key share, and needs two of each.
+const (
+	Small   Shape = "small"
+	Default Shape = "default"
+)
+
+// Seconds is a duration that JSON shows in seconds.
+type Seconds time.Duration
+
+// MarshalJSON writes seconds with the precision of a microsecond.
+func (s Seconds) MarshalJSON() ([]byte, error) {
+	return json.Marshal(time.Duration(s).Round(time.Microsecond).Seconds())
+}
+
+// UnmarshalJSON reads seconds.
+func (s *Seconds) UnmarshalJSON(b []byte) error {
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	*s = Seconds(f * float64(time.Second))
+	return nil
+}
+
+// Observation is what one step saw. It is complete on failure too. Steps fill everything but
+// Target, Control, Trial, Conn and Origin, which say what the step was for: the round fills those.
+type Observation struct {
+	Target  string  `json:"target"`            // the target's id; a control host's name in the gate
+	Control Control `json:"control,omitempty"` // what was changed against the target's own step
+	Trial   int     `json:"trial,omitempty"`   // N and T of one trial share it; 0 outside a trial
+	Conn    int     `json:"conn,omitempty"`    // steps on one connection share it
+	Origin  Origin  `json:"origin,omitempty"`  // how we came by the address
+
+	Operation Operation `json:"operation"`
+	Transport string    `json:"transport,omitempty"` // "udp" or "tcp" for resolve; "tcp", "tls" or "quic" below HTTP
+	Family    Family    `json:"ip_family,omitempty"` // of the endpoint; of the wanted addresses for resolve
+	Endpoint  string    `json:"endpoint,omitempty"`  // "ip:port"
+	Name      string    `json:"name,omitempty"`      // the name asked for, sent as SNI, or as Host
+
+	Failure Failure   `json:"failure,omitempty"`
+	Error   string    `json:"error,omitempty"` // the Go error verbatim, scrubbed of own addresses
+	Started time.Time `json:"started"`
+	// Duration of the step; for a failure, the time until it showed.
+	Duration Seconds `json:"duration"`
+	// Sent and Received count payload bytes of this step (not headers below TCP or UDP).
+	Sent     int64 `json:"sent"`
+	Received int64 `json:"received"`
+
+	LocalPort uint16    `json:"local_port,omitempty"` // our source port: some filters look at it
+	DNS       *DNS      `json:"dns,omitempty"`
+	TCP       *TCPInfo  `json:"tcp_info,omitempty"`
+	TLS       *TLS      `json:"tls,omitempty"`
+	HTTP      *HTTP     `json:"http,omitempty"`
+	QUIC      *QUICInfo `json:"quic,omitempty"`
+}
+
+// OK says whether the step succeeded.
+func (o *Observation) OK() bool { return o.Failure == "" }
+
+// Layer is where this step's failure would show.
+func (o *Observation) Layer() Layer { return o.Operation.Layer() }
+
+// Addr is the address of the endpoint; invalid where there is none.
+func (o *Observation) Addr() netip.Addr {
+	ap, err := netip.ParseAddrPort(o.Endpoint)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr()
+}
+
+// DNS is what a resolve step saw.
+type DNS struct {
+	Resolver  string       `json:"resolver"`  // "system", or the URL of a configured one
+	Class     string       `json:"class"`     // "home" (private or loopback address), "public", or "" when not known
+	Transport string       `json:"transport"` // "udp", "tcp", "dot", "doh"
+	Type      string       `json:"type"`      // "A" or "AAAA"
+	Rcode     int          `json:"rcode"`     // -1 where no answer came
+	Attempts  int          `json:"attempts"`  // UDP is asked up to three times
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	CNAMEs    []string     `json:"cnames,omitempty"`
+	TTL       uint32       `json:"ttl"` // least TTL of the answers, seconds
+	// Late holds the further answers to the same query (same id and question), in order of
+	// arrival, until half a second after the first. Identical repeats are left out.
+	Late []DNSAnswer `json:"late,omitempty"`
+	Raw  []byte      `json:"raw,omitempty"` // the first answer's wire form
+}
+
+// DNSAnswer is one further answer to a query that had one already.
+type DNSAnswer struct {
+	After     Seconds      `json:"after"` // after the query was sent
+	Rcode     int          `json:"rcode"`
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+}
+
+// TCPInfo is the kernel's view of the connection when the step ended, where the platform gives it
+// (Linux, TCP_INFO). All zero in netlab and elsewhere means "not known".
+type TCPInfo struct {
+	RTT           Seconds `json:"rtt"`
+	MinRTT        Seconds `json:"min_rtt"`
+	Retransmits   uint32  `json:"retransmits"`
+	BytesAcked    uint64  `json:"bytes_acked"`
+	BytesReceived uint64  `json:"bytes_received"`
+}
+
+// TLS is what a TLS handshake saw, over TCP or inside QUIC.
+type TLS struct {
+	Shape      Shape    `json:"shape"`
+	JA4        string   `json:"ja4,omitempty"` // of the hello that we sent
+	Version    string   `json:"version,omitempty"`
+	Cipher     string   `json:"cipher,omitempty"`
+	ALPN       string   `json:"alpn,omitempty"`
+	Chain      [][]byte `json:"-"`                     // DER, leaf first; kept on failure too (evidence stores it apart)
+	ChainRoot  string   `json:"chain_root,omitempty"`  // "bundle": leads to a root of ours, whatever the name; "none": to no root; "" no chain
+	LeafNames  []string `json:"leaf_names,omitempty"`  // DNS names of the leaf, the first 8
+	LeafIssuer string   `json:"leaf_issuer,omitempty"` // issuer of the leaf
+	// FirstBytes are the first bytes that the peer sent, up to 256: proof of a not-TLS answer.
+	FirstBytes []byte `json:"first_bytes,omitempty"`
+}
+
+// HTTP is what an HTTP exchange saw.
+type HTTP struct {
+	Method        string `json:"method"`
+	Path          string `json:"path"`
+	Proto         string `json:"proto,omitempty"` // "http/1.1", "h2", "h3"
+	Status        int    `json:"status"`          // 0 where no answer came
+	Location      string `json:"location,omitempty"`
+	AltSvcH3      bool   `json:"alt_svc_h3,omitempty"` // the answer's Alt-Svc offers h3
+	Date          string `json:"date,omitempty"`       // the answer's Date header
+	BodyBytes     int64  `json:"body_bytes"`
+	BodyTruncated bool   `json:"body_truncated,omitempty"`
+	// Body is kept only where the channel was not the app's verified own: up to 8 KiB, proof of a block page.
+	Body     []byte `json:"body,omitempty"`
+	Verified bool   `json:"verified"` // over TLS or QUIC with a chain that verifies for the name
+}
+
+// QUICInfo is what a QUIC handshake saw beside TLS.
+type QUICInfo struct {
+	Version           string `json:"version,omitempty"`
+	DatagramsSent     int    `json:"datagrams_sent"`
+	DatagramsReceived int    `json:"datagrams_received"`
+}

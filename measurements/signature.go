@@ -1,0 +1,71 @@
+package measurements
+
+import "strings"
+
+// Signature is the mechanism of a blocking, or the local cause of a failure: a dot path of the
+// closed list below. The list is append-only; names follow OONI's mechanism taxonomy where it has
+// one (ooni/data, mechanism taxonomy v1) and extend it where it has none (QUIC, local causes).
+type Signature string
+
+// Signatures that today's rules can give. DESIGN section 4 says what each means and what proves it.
+const (
+	DNSNXDomainSig     Signature = "dns.nxdomain"
+	DNSRefusedSig      Signature = "dns.refused"
+	DNSServfailSig     Signature = "dns.servfail"
+	DNSNoAnswerSig     Signature = "dns.no_answer"
+	DNSTimeoutSig      Signature = "dns.timeout"
+	DNSInjectBogon     Signature = "dns.injection.bogon"
+	DNSInjectBlockpage Signature = "dns.injection.blockpage"
+	DNSInjectOther     Signature = "dns.injection.other"
+	DNSRedirect        Signature = "dns.redirect"
+
+	IPUnreachable Signature = "ip.unreachable"
+	TCPTimeout    Signature = "tcp.timeout"
+	TCPRefused    Signature = "tcp.refused"
+	TCPReset      Signature = "tcp.reset"
+	TCPEOF        Signature = "tcp.eof"
+
+	TLSResetSNI           Signature = "tls.reset.sni"
+	TLSTimeoutSNI         Signature = "tls.timeout.sni"
+	TLSEOFSNI             Signature = "tls.eof.sni"
+	TLSAlertSNI           Signature = "tls.alert.sni"
+	TLSResetOther         Signature = "tls.reset.other"
+	TLSTimeoutOther       Signature = "tls.timeout.other"
+	TLSEOFOther           Signature = "tls.eof.other"
+	TLSAlertOther         Signature = "tls.alert.other"
+	TLSTimeoutFingerprint Signature = "tls.timeout.fingerprint"
+	TLSResetFingerprint   Signature = "tls.reset.fingerprint"
+	TLSMITM               Signature = "tls.mitm"
+	TLSNotTLSSig          Signature = "tls.not_tls"
+
+	HTTPBlockpage   Signature = "http.blockpage"
+	HTTPRedirect    Signature = "http.redirect"
+	HTTPResetHost   Signature = "http.reset.host"
+	HTTPTimeoutHost Signature = "http.timeout.host"
+	HTTPEOFHost     Signature = "http.eof.host"
+	HTTPReset       Signature = "http.reset"
+	HTTPTimeout     Signature = "http.timeout"
+	HTTPEOF         Signature = "http.eof"
+
+	QUICTimeoutSNI      Signature = "quic.timeout.sni"
+	QUICTimeoutEndpoint Signature = "quic.timeout.endpoint"
+	QUICTimeoutVersion  Signature = "quic.timeout.version"
+	QUICTimeoutUDP443   Signature = "quic.timeout.udp443"
+	QUICRefused         Signature = "quic.refused"
+	QUICCloseSig        Signature = "quic.close"
+	QUICVersionSig      Signature = "quic.version"
+	QUICAlertSNI        Signature = "quic.alert.sni"
+
+	NetShutdown        Signature = "net.shutdown"
+	NetIPv6Unreachable Signature = "net.ipv6_unreachable"
+	ServiceRefused     Signature = "service.refused"
+	ServiceMoved       Signature = "service.moved"
+
+	LocalOffline         Signature = "local.offline"
+	LocalCaptivePortal   Signature = "local.captive_portal"
+	LocalIPv6Broken      Signature = "local.ipv6_broken"
+	LocalTLSInterception Signature = "local.tls_interception"
+)
+
+// Local says whether the cause is our own line, box or clock.
+func (s Signature) Local() bool { return strings.HasPrefix(string(s), "local.") }

@@ -1,0 +1,87 @@
+package measurements
+
+import "time"
+
+// State of a layer, a target or an app.
+type State string
+
+// The states (contract). StatePartial is an app's alone.
+const (
+	OK           State = "ok"
+	Blocked      State = "blocked"
+	Throttled    State = "throttled"
+	Down         State = "down"
+	Local        State = "local"
+	Inconclusive State = "inconclusive"
+	Skipped      State = "skipped"
+	Partial      State = "partial"
+)
+
+// States lists every state, for metrics that show one gauge a state.
+var States = []State{OK, Blocked, Throttled, Down, Local, Inconclusive, Skipped, Partial}
+
+// Confidence of a finding (contract). "" where nothing was found.
+type Confidence string
+
+// The confidences.
+const (
+	Suspected Confidence = "suspected"
+	Likely    Confidence = "likely"
+	Confirmed Confidence = "confirmed"
+)
+
+// RoundVerdict is what `once --format=json` prints (contract; fields may be added).
+type RoundVerdict struct {
+	Schema          string         `json:"schema"`
+	Started         time.Time      `json:"started"`
+	DurationSeconds float64        `json:"duration_seconds"`
+	Network         NetworkVerdict `json:"network"`
+	Apps            []AppVerdict   `json:"apps"`
+}
+
+// RoundSchema names the form of RoundVerdict.
+const RoundSchema = "telltale/round/v1"
+
+// NetworkVerdict is what the gate said about our own line. A nil pointer is "not tested".
+type NetworkVerdict struct {
+	State     State     `json:"state"`
+	Signature Signature `json:"signature"`
+	IPv4      *bool     `json:"ipv4"`
+	IPv6      *bool     `json:"ipv6"`
+	UDP443    *bool     `json:"udp443"`
+	Reasons   []string  `json:"reasons,omitempty"`
+}
+
+// AppVerdict is the finding about one app.
+type AppVerdict struct {
+	App     string          `json:"app"`
+	State   State           `json:"state"`
+	Targets []TargetVerdict `json:"targets"`
+}
+
+// TargetVerdict is the finding about one target.
+type TargetVerdict struct {
+	Target string         `json:"target"`
+	State  State          `json:"state"`
+	Layers []LayerVerdict `json:"layers"`
+}
+
+// LayerVerdict is one finding: there is one for each (layer, ip_family, signature).
+type LayerVerdict struct {
+	Layer      Layer          `json:"layer"`
+	Family     Family         `json:"ip_family"`
+	State      State          `json:"state"`
+	Signature  Signature      `json:"signature"`
+	Confidence Confidence     `json:"confidence"`
+	Scope      string         `json:"scope"`
+	Rule       string         `json:"rule"`
+	Reasons    []string       `json:"reasons"`
+	Endpoints  EndpointCounts `json:"endpoints"`
+}
+
+// EndpointCounts: how many endpoints of the target this layer was measured at in this family, and
+// at how many it failed as the finding says.
+type EndpointCounts struct {
+	Measured int `json:"measured"`
+	Failed   int `json:"failed"`
+}

@@ -1,0 +1,29 @@
+package probe
+
+import (
+	"context"
+	"crypto/x509"
+	"net"
+	"net/netip"
+)
+
+// Host is the one door to the outside: every socket of telltale is opened through it. The zero
+// value is the real network; another internet (netlab) is another Host. It is passed down as a
+// value: no globals, nothing hidden in a context.
+type Host struct {
+	// Dial opens a TCP connection or a connected UDP socket. network is "tcp4", "tcp6", "udp4" or
+	// "udp6"; address is always "ip:port", never a name. UDP is connected so that ICMP errors are
+	// seen. nil means net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// SystemResolvers gives the resolvers that the machine's own programs use, as configured.
+	// nil means the platform's configuration.
+	SystemResolvers func() ([]netip.AddrPort, error)
+
+	// Routable says whether this machine has a route for the family at all; asking sends nothing.
+	// nil means: ask the kernel by connecting an unsent UDP socket to a documentation address.
+	Routable func(network string) bool
+
+	// Roots verifies certificate chains. nil means the platform's roots.
+	Roots *x509.CertPool
+}
