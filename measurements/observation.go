@@ -170,6 +170,10 @@ func (o *Observation) Addr() netip.Addr {
 	return ap.Addr()
 }
 
+// SystemResolver is DNS.Resolver for the resolvers that the machine's own programs use: their
+// addresses may be the home's own, and stay out of the record.
+const SystemResolver = "system"
+
 // DNS is what a resolve step saw.
 type DNS struct {
 	Resolver  string       `json:"resolver"`  // "system", or the URL of a configured one
@@ -185,6 +189,9 @@ type DNS struct {
 	// arrival, until half a second after the first. Identical repeats are left out.
 	Late []DNSAnswer `json:"late,omitempty"`
 	Raw  []byte      `json:"raw,omitempty"` // the first answer's wire form
+	// Identity is what the resolver calls itself (version.bind CH TXT, RFC 4892): it tells another
+	// resolver behind the same address.
+	Identity string `json:"identity,omitempty"`
 }
 
 // DNSAnswer is one further answer to a query that had one already.

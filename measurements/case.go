@@ -1,0 +1,249 @@
+package measurements
+
+import (
+	"net/netip"
+	"sort"
+)
+
+// Case is what one rule looks at: one layer of one target at one endpoint (for DNS: one name), with
+// the controls that were made there.
+type Case struct {
+	view   *view
+	Target TargetInfo
+	Layer  Layer
+	Family Family
+	// Endpoint is "ip:port"; the name asked for in the DNS layer.
+	Endpoint string
+	Origin   Origin
+	// Name is the one that the target's own step used.
+	Name string
+
+	// T is the target's own step: the one that failed, or the last that passed.
+	T *Observation
+	// Passed is a step of the target that passed here although T failed: the small hello, or another
+	// port of the address.
+	Passed *Observation
+	// N is the same step with a neutral name, made just before in the same trial; nil where none was made.
+	N *Observation
+	// V is a version-negotiation ping; nil where none was made.
+	V *Observation
+	// Page is what an unverified peer served; nil where nothing was asked.
+	Page *Observation
+
+	all []*Case // every case of the app, for "at another address too"
+}
+
+// place is what was seen of one target at one endpoint over one transport.
+type place struct {
+	target, endpoint string
+	seen             []*Observation
+}
+
+// cases turns a measurement into the units that rules judge.
+func (v *view) cases() []*Case {
+	var out []*Case
+	for _, p := range v.places() {
+		out = append(out, v.casesOf(p)...)
+	}
+	for i := range v.m.Observations {
+		if o := &v.m.Observations[i]; o.Operation == Resolve && o.Control == T && v.worthJudging(o) {
+			out = append(out, &Case{view: v, Target: v.targets[o.Target], Layer: LayerDNS, Family: o.Family, Endpoint: o.Name, Name: o.Name, T: o})
+		}
+	}
+	for _, c := range out {
+		c.all = out
+	}
+	return out
+}
+
+// worthJudging leaves out the AAAA question about a name that has none: the answer "no address" is
+// the truth unless control D was asked and knows better.
+func (v *view) worthJudging(o *Observation) bool {
+	return !(o.Failure == DNSNoAnswer && o.Family == IPv6 && len(v.trusted[wanted{o.Name, o.Family}]) == 0)
+}
+
+func (v *view) places() []*place {
+	index := map[[3]string]*place{}
+	var out []*place
+	for i := range v.m.Observations {
+		o := &v.m.Observations[i]
+		if o.Operation == Resolve || o.Endpoint == "" {
+			continue
+		}
+		transport := "tcp"
+		if o.Layer() == LayerQUIC || o.Transport == "quic" {
+			transport = "quic"
+		}
+		key := [3]string{o.Target, o.Endpoint, transport}
+		if index[key] == nil {
+			index[key] = &place{target: o.Target, endpoint: o.Endpoint}
+			out = append(out, index[key])
+		}
+		index[key].seen = append(index[key].seen, o)
+	}
+	sort.SliceStable(out, func(i, j int) bool {
+		a, b := out[i], out[j]
+		if a.target != b.target {
+			return a.target < b.target
+		}
+		return a.endpoint < b.endpoint
+	})
+	return out
+}
+
+// casesOf gives a place's layers, as far as they were reached.
+func (v *view) casesOf(p *place) []*Case {
+	var out []*Case
+	for _, layer := range []Layer{LayerTCP, LayerTLS, LayerQUIC, LayerHTTP} {
+		if c := v.caseOf(p, layer); c != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (v *view) caseOf(p *place, layer Layer) *Case {
+	c := &Case{view: v, Target: v.targets[p.target], Layer: layer, Endpoint: p.endpoint}
+	for _, o := range p.seen {
+		if o.Layer() == layer || layer == LayerTLS && o.Operation == HTTPExchange {
+			c.take(o)
+		}
+	}
+	if c.T == nil {
+		return nil
+	}
+	c.Name, c.Family, c.Origin = c.T.Name, c.T.Family, c.T.Origin
+	if c.Layer == LayerHTTP && c.T.Transport == "tls" && !c.T.HTTP.verified() && knownBlockPage(c.T.HTTP) == "" {
+		return nil // what an imposter serves is the TLS layer's evidence, no exchange with the app
+	}
+	return c
+}
+
+func (h *HTTP) verified() bool { return h != nil && h.Verified }
+
+// take sorts an observation of the case's own layer into its role.
+func (c *Case) take(o *Observation) {
+	switch {
+	case c.Layer == LayerTLS && o.Operation == HTTPExchange:
+		if !o.HTTP.verified() && o.Transport == "tls" {
+			c.Page = o
+		}
+	case o.Operation == QUICVersion:
+		c.V = o
+	case c.Layer == LayerTCP:
+		// The TCP handshake carries no name: a connect made for N speaks for T as well.
+		c.keepWorst(o)
+	case o.Control == N:
+		c.N = o
+	case o.Control == T:
+		c.keepWorst(o)
+	}
+}
+
+// keepWorst keeps the failing one of several steps as T, and one that passed beside it.
+func (c *Case) keepWorst(o *Observation) {
+	switch {
+	case c.T == nil:
+		c.T = o
+	case c.T.OK() && !o.OK():
+		c.Passed, c.T = c.T, o
+	case !c.T.OK() && o.OK():
+		c.Passed = o
+	case c.T.OK():
+		c.T = o
+	}
+}
+
+// Failed says whether the target's own step failed.
+func (c *Case) Failed() bool { return c.T != nil && !c.T.OK() }
+
+// Kind is how the target's step died: "reset", "timeout", "eof", "alert" or "".
+func (c *Case) Kind() string { return c.T.Failure.Kind() }
+
+// Silent says whether the failure is silence alone: loss makes silence too.
+func (c *Case) Silent() bool { return c.T.Failure == Timeout }
+
+// NeutralPassed says whether control N was made here and the server answered it, and not with the
+// target's own failure. An alert or a certificate for another name is an answer.
+func (c *Case) NeutralPassed() bool {
+	return c.N != nil && (c.N.OK() || c.N.Failure != c.T.Failure && c.N.answered())
+}
+
+// NeutralFailedAlike says whether N met the target's own failure.
+func (c *Case) NeutralFailedAlike() bool {
+	return c.N != nil && c.N.Failure == c.T.Failure && !c.N.OK()
+}
+
+// answered says whether the peer said something of its own that ended the step.
+func (o *Observation) answered() bool {
+	if o.OK() || o.Failure.IsCertificate() || o.Failure == SSLFailedHandshake {
+		return true
+	}
+	_, alert := o.Failure.Alert()
+	return alert
+}
+
+// Addr is the address of the endpoint.
+func (c *Case) Addr() netip.Addr { return c.T.Addr() }
+
+// AgainElsewhere says whether another address of the same target, name and layer died in the same
+// way after its own N had passed. Silence twice is more than silence.
+func (c *Case) AgainElsewhere() bool {
+	for _, d := range c.all {
+		if d != c && d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure &&
+			d.Addr() != c.Addr() && d.Name == c.Name && d.NeutralPassed() {
+			return true
+		}
+	}
+	return false
+}
+
+// AgainLater says whether the same finding stood in an earlier round.
+func (c *Case) AgainLater(s Signature) bool {
+	return c.view.history.found(seriesKey(c.view.m.App, c.Target.ID, c.Layer, c.Family, s))
+}
+
+// FailsAlikeInTwoNetworks says whether an endpoint of the app in another network fails alike at this
+// layer: the outage of one site is not that.
+func (c *Case) FailsAlikeInTwoNetworks() bool {
+	here := network(c.Addr())
+	for _, d := range c.all {
+		if d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here {
+			return true
+		}
+	}
+	return false
+}
+
+// OtherPortPasses says whether another port of the same address was open to us (control P).
+func (c *Case) OtherPortPasses() bool {
+	for _, d := range c.all {
+		if d.Layer == LayerTCP && d.Endpoint != c.Endpoint && d.Addr() == c.Addr() && !d.Failed() {
+			return true
+		}
+	}
+	return false
+}
+
+// OtherFamilyPasses says whether the same target passed this layer over the other IP family (control F).
+func (c *Case) OtherFamilyPasses() bool {
+	for _, d := range c.all {
+		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Family != c.Family && !d.Failed() {
+			return true
+		}
+	}
+	return false
+}
+
+// resetNearer is the fraction of the least RTT below which an answer can't come from the server
+// (chosen by the project's design, section 4, rule 6: 0.6 leaves room for jitter).
+const resetNearer = 0.6
+
+// FromThePath says whether the failure came faster than the server can answer.
+func (c *Case) FromThePath() bool {
+	if c.Silent() || c.T.Failure == "" {
+		return false
+	}
+	rtt, known := c.view.leastRTT(c.Addr())
+	return known && float64(c.T.Duration) < resetNearer*float64(rtt)
+}

@@ -1,0 +1,208 @@
+package measurements
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Judge says what a round means, by today's rules. It is a pure function of the round and of the
+// history; a nil history is that of a first round.
+func Judge(r *Round, h *History) RoundVerdict { return JudgeWith(Rules, r, h) }
+
+// JudgeWith judges by other rules: old ones side by side with new ones, or all but one.
+func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
+	line := judgeLine(&r.Gate)
+	out := RoundVerdict{
+		Schema: RoundSchema, Started: r.Started.UTC(), DurationSeconds: seconds(r.Runtime),
+		Network: line.Verdict(), Apps: []AppVerdict{},
+	}
+	for i := range r.Apps {
+		out.Apps = append(out.Apps, judgeApp(rules, newView(&r.Apps[i], &r.Gate, line, h)))
+	}
+	return out
+}
+
+func judgeApp(rules []Rule, v *view) AppVerdict {
+	layers := map[string]*layerSet{}
+	for _, c := range v.cases() {
+		if c.Layer != LayerDNS && v.forged(hostOf(c), c.Addr()) {
+			continue // nothing is judged at an address found forged (rule 3)
+		}
+		if layers[c.Target.ID] == nil {
+			layers[c.Target.ID] = &layerSet{}
+		}
+		layers[c.Target.ID].add(c, judge(rules, c))
+	}
+	app := AppVerdict{App: v.m.App, Targets: []TargetVerdict{}}
+	for _, t := range v.m.Targets {
+		tv := TargetVerdict{Target: t.ID, State: Skipped, Layers: []LayerVerdict{}}
+		if set := layers[t.ID]; set != nil {
+			tv.Layers = set.verdicts()
+			tv.State = targetState(v.line, tv.Layers)
+		}
+		app.Targets = append(app.Targets, tv)
+	}
+	app.State = appState(v.m.Targets, app.Targets)
+	return app
+}
+
+// layerSet gathers the findings of one target.
+type layerSet struct {
+	entries  []LayerVerdict
+	measured map[layerFamily]int
+}
+
+type layerFamily struct {
+	layer  Layer
+	family Family
+}
+
+// maxReasons bounds the reasons of one entry; further ones repeat what was said.
+const maxReasons = 8
+
+// add merges a finding into the entry of its (layer, family, signature).
+func (s *layerSet) add(c *Case, f *Finding) {
+	key := layerFamily{c.Layer, c.Family}
+	if s.measured == nil {
+		s.measured = map[layerFamily]int{}
+	}
+	s.measured[key]++
+	if c.Layer == LayerDNS && c.view.line.Redirected {
+		s.merge(LayerVerdict{Layer: LayerDNS, Family: c.Family, State: OK, Signature: DNSRedirect, Rule: "dns-redirect", Scope: "unknown",
+			Reasons: []string{"another resolver answers over UDP than over TCP at the same address"}})
+	}
+	e := LayerVerdict{Layer: c.Layer, Family: c.Family, State: f.State, Signature: f.Signature, Confidence: f.Confidence, Scope: "unknown", Rule: f.Rule, Reasons: f.Reasons}
+	if f.State != OK {
+		e.Endpoints.Failed = 1
+	}
+	s.merge(e)
+}
+
+func (s *layerSet) merge(e LayerVerdict) {
+	for i := range s.entries {
+		old := &s.entries[i]
+		if old.Layer != e.Layer || old.Family != e.Family || old.Signature != e.Signature {
+			continue
+		}
+		e.Endpoints.Failed += old.Endpoints.Failed
+		e.Reasons = append(slices.Clone(e.Reasons), old.Reasons...)
+		if worse(old, &e) {
+			e.State, e.Confidence, e.Rule = old.State, old.Confidence, old.Rule
+		}
+		*old = e
+		return
+	}
+	s.entries = append(s.entries, e)
+}
+
+// worse says whether a outweighs b.
+func worse(a, b *LayerVerdict) bool {
+	if a.State != b.State {
+		return rank(a.State) > rank(b.State)
+	}
+	return confidenceRank(a.Confidence) > confidenceRank(b.Confidence)
+}
+
+// verdicts closes the set: an "ok" entry stands only where nothing else was found in its layer and family.
+func (s *layerSet) verdicts() []LayerVerdict {
+	found := map[layerFamily]bool{}
+	for _, e := range s.entries {
+		if e.Signature != "" || e.State != OK {
+			found[layerFamily{e.Layer, e.Family}] = true
+		}
+	}
+	out := []LayerVerdict{}
+	for _, e := range s.entries {
+		key := layerFamily{e.Layer, e.Family}
+		if e.State == OK && e.Signature == "" && found[key] {
+			continue
+		}
+		e.Endpoints.Measured = s.measured[key]
+		e.Reasons = sortedUnique(e.Reasons)
+		e.Reasons = e.Reasons[:min(len(e.Reasons), maxReasons)]
+		if e.Reasons == nil {
+			e.Reasons = []string{}
+		}
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b LayerVerdict) int {
+		return cmp.Or(cmp.Compare(slices.Index(Layers, a.Layer), slices.Index(Layers, b.Layer)), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Signature, b.Signature))
+	})
+	return out
+}
+
+// targetState is the worst layer's. The home's own troubles, and a family that is dead here, do not
+// count while the other family works.
+func targetState(line *Line, layers []LayerVerdict) State {
+	works := map[Family]bool{}
+	for _, l := range layers {
+		if l.State == OK && l.Layer != LayerDNS {
+			works[l.Family] = true
+		}
+	}
+	state := Skipped
+	for _, l := range layers {
+		other := IPv4
+		if l.Family == IPv4 {
+			other = IPv6
+		}
+		dead := line.Tried[l.Family] && !line.Alive[l.Family] && l.Layer != LayerDNS
+		if works[other] && l.State != OK && (l.State == Local || dead) {
+			continue
+		}
+		if rank(l.State) > rank(state) {
+			state = l.State
+		}
+	}
+	return state
+}
+
+// appState weighs the units: every essential target, or group of alternatives, is one.
+func appState(infos []TargetInfo, targets []TargetVerdict) State {
+	units := map[string]State{}
+	var order []string
+	for i, info := range infos {
+		key := "target " + info.ID
+		if info.Group != "" {
+			key = "group " + info.Group
+		}
+		if !info.Essential {
+			continue
+		}
+		state, seen := targets[i].State, units[key]
+		if seen == "" {
+			order = append(order, key)
+			units[key] = state
+		} else if seen != OK && (state == OK || rank(state) > rank(seen)) {
+			units[key] = state
+		}
+	}
+	works, worst := 0, Skipped
+	for _, key := range order {
+		if units[key] == OK {
+			works++
+		} else if rank(units[key]) > rank(worst) {
+			worst = units[key]
+		}
+	}
+	switch {
+	case works == len(order) && works > 0:
+		return OK
+	case works > 0 && (worst == Blocked || worst == Throttled):
+		return Partial
+	case works > 0 && worst == Skipped:
+		return OK
+	}
+	return worst
+}
+
+// rank orders states from "not measured" to "blocked".
+func rank(s State) int {
+	return slices.Index([]State{Skipped, OK, Local, Inconclusive, Down, Throttled, Partial, Blocked}, s)
+}
+
+func confidenceRank(c Confidence) int {
+	return slices.Index([]Confidence{"", Suspected, Likely, Confirmed}, c)
+}
+
+func seconds(s Seconds) float64 { return float64(s) / 1e9 }

@@ -1,0 +1,255 @@
+package measurements
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Line is what the gate's neutral hosts say of our own line, before any app is judged.
+//
+// A finding about an app needs a line that works: where the neutral hosts fail too, the finding is
+// about the line (DESIGN section 4, rule 1).
+type Line struct {
+	// Alive says for each family whether neutral hosts of at least two operators (or all, where
+	// fewer are configured) completed a verified TLS handshake.
+	Alive map[Family]bool
+	// Tried says whether the family was measured at all. Without a route it is not.
+	Tried map[Family]bool
+	// Resolves says whether neutral names resolve, in this family, at the resolver under test.
+	Resolves map[Family]bool
+	// Answers says whether that resolver answers anything at all, a denial included.
+	Answers bool
+	// QUICTried and QUICAlive: neutral hosts over UDP port 443.
+	QUICTried, QUICAlive map[Family]bool
+	// Redirected: another resolver answers over UDP than over TCP at the same address.
+	Redirected bool
+
+	State     State
+	Signature Signature
+	Reasons   []string
+}
+
+// minOperators is how many independent operators must answer before the line counts as alive: one
+// operator's own outage must not speak for the line.
+const minOperators = 2
+
+// judgeLine reads the gate's measurement. It trusts nothing else.
+func judgeLine(g *Measurement) *Line {
+	l := &Line{
+		Alive: map[Family]bool{}, Tried: map[Family]bool{}, Resolves: map[Family]bool{},
+		QUICTried: map[Family]bool{}, QUICAlive: map[Family]bool{},
+	}
+	operators := map[string]string{}
+	all := map[string]bool{}
+	for _, t := range g.Targets {
+		operators[t.ID] = t.Operator
+		all[t.Operator] = true
+	}
+	tlsBy, quicBy := map[Family]map[string]bool{}, map[Family]map[string]bool{}
+	for i := range g.Observations {
+		o := &g.Observations[i]
+		switch o.Operation {
+		case Resolve:
+			l.readResolve(o)
+		case Connect, TLSHandshake:
+			l.Tried[o.Family] = true
+			if o.Operation == TLSHandshake && o.OK() {
+				mark(tlsBy, o.Family, operators[o.Target])
+			}
+		case QUICHandshake:
+			l.QUICTried[o.Family] = true
+			if o.OK() {
+				mark(quicBy, o.Family, operators[o.Target])
+			}
+		}
+	}
+	need := min(minOperators, max(len(all), 1))
+	for _, f := range []Family{IPv4, IPv6} {
+		l.Alive[f] = len(tlsBy[f]) >= need
+		l.QUICAlive[f] = len(quicBy[f]) > 0
+	}
+	l.Redirected = redirected(g)
+	l.conclude(g, len(all))
+	return l
+}
+
+func mark(by map[Family]map[string]bool, f Family, operator string) {
+	if by[f] == nil {
+		by[f] = map[string]bool{}
+	}
+	by[f][operator] = true
+}
+
+func (l *Line) readResolve(o *Observation) {
+	if o.DNS == nil || o.DNS.Identity != "" {
+		return
+	}
+	if o.DNS.Rcode >= 0 {
+		l.Answers = true
+	}
+	if o.OK() {
+		l.Resolves[o.Family] = true
+	}
+}
+
+// redirected compares what the resolver calls itself over UDP and over TCP (version.bind, RFC 4892):
+// the same address, two programs. It needs both answers; one of them missing says nothing.
+func redirected(g *Measurement) bool {
+	said := map[string]string{}
+	for i := range g.Observations {
+		if o := &g.Observations[i]; o.Operation == Resolve && o.DNS != nil && o.DNS.Identity != "" {
+			said[o.DNS.Transport] = o.DNS.Identity
+		}
+	}
+	return said["udp"] != "" && said["tcp"] != "" && said["udp"] != said["tcp"]
+}
+
+// conclude names the state of the line. The first that fits is said.
+func (l *Line) conclude(g *Measurement, operators int) {
+	l.State = OK
+	switch {
+	case len(g.Observations) == 0:
+		l.State = Inconclusive
+		l.say("", "no neutral host was measured")
+	case l.Alive[IPv4] || l.Alive[IPv6]:
+		l.concludeAlive()
+	case portal(g):
+		l.State = Local
+		l.say(LocalCaptivePortal, "clear requests to neutral hosts are answered by something else, and no neutral host completes a verified handshake")
+	case intercepted(g):
+		l.State = Local
+		l.say(LocalTLSInterception, "every neutral host shows a certificate chain that leads to no known root")
+	case silent(g) && noRoute(g):
+		l.State = Local
+		l.say(LocalOffline, "this machine or its router says that there is no way out")
+	case silent(g):
+		l.State = Inconclusive
+		l.say(LocalOffline, "no neutral host answers at all; nothing tells an unplugged line from a cut one")
+	default:
+		l.State = Inconclusive
+		l.say("", "fewer than two operators' neutral hosts complete a verified handshake")
+	}
+	if operators < 5 && len(g.Observations) > 0 {
+		l.Reasons = append(l.Reasons, fmt.Sprintf("the gate has %d operators; five or more make it robust", operators))
+	}
+}
+
+// concludeAlive looks at the parts of a line that works in one family at least.
+func (l *Line) concludeAlive() {
+	if l.Redirected {
+		l.say(DNSRedirect, "the resolver gives one name to itself over UDP and another over TCP")
+	}
+	if l.Tried[IPv6] && l.Alive[IPv4] && !l.Alive[IPv6] {
+		l.Reasons = append(l.Reasons, "IPv6 has a route here and reaches no neutral host")
+	}
+}
+
+func (l *Line) say(s Signature, reason string) {
+	l.Signature = s
+	l.Reasons = append(l.Reasons, reason)
+}
+
+// Verdict is the line's part of a round's verdict.
+func (l *Line) Verdict() NetworkVerdict {
+	v := NetworkVerdict{State: l.State, Signature: l.Signature, Reasons: l.Reasons}
+	v.IPv4, v.IPv6 = tested(l.Tried[IPv4], l.Alive[IPv4]), tested(l.Tried[IPv6], l.Alive[IPv6])
+	v.UDP443 = tested(l.QUICTried[IPv4] || l.QUICTried[IPv6], l.QUICAlive[IPv4] || l.QUICAlive[IPv6])
+	return v
+}
+
+func tested(tried, alive bool) *bool {
+	if !tried {
+		return nil
+	}
+	return &alive
+}
+
+// portal says whether a clear request to a host that answers 204 by its operator's word was answered
+// with anything else, or sent elsewhere: what a captive portal does (RFC 8952, section 2.6).
+func portal(g *Measurement) bool {
+	for i := range g.Observations {
+		o := &g.Observations[i]
+		if o.Operation != HTTPExchange || o.Transport != "tcp" || o.HTTP == nil || o.HTTP.Status == 0 {
+			continue
+		}
+		if strings.HasSuffix(o.HTTP.Path, "_204") && o.HTTP.Status != 204 {
+			return true
+		}
+		if o.HTTP.Location != "" && !sameSite(o.HTTP.Location, []string{o.Name}) {
+			return true
+		}
+	}
+	return false
+}
+
+// intercepted says whether at least two operators' hosts show a chain that leads to no root.
+func intercepted(g *Measurement) bool {
+	hosts := map[string]bool{}
+	for i := range g.Observations {
+		o := &g.Observations[i]
+		if o.Operation == TLSHandshake && o.Failure.IsCertificate() && o.TLS != nil && o.TLS.ChainRoot == "none" {
+			hosts[o.Target] = true
+		}
+	}
+	return len(hosts) >= minOperators
+}
+
+// silent says whether nothing came back from anywhere beyond the resolver.
+func silent(g *Measurement) bool {
+	for i := range g.Observations {
+		if o := &g.Observations[i]; o.Operation != Resolve && (o.OK() || o.Received > 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// noRoute says whether every attempt to connect was refused by a route table or an ICMP error.
+func noRoute(g *Measurement) bool {
+	n := 0
+	for i := range g.Observations {
+		if o := &g.Observations[i]; o.Operation == Connect {
+			if !o.Failure.IsUnreachable() {
+				return false
+			}
+			n++
+		}
+	}
+	if n == 0 {
+		for _, s := range g.Skipped {
+			if s.Reason == SkipNoFamily {
+				n++
+			}
+		}
+	}
+	return n > 0
+}
+
+// ipv6NoWay says whether IPv6 fails at the first hop: the kernel or the router says that there is no
+// way, so it is the home's IPv6 that is broken, not somebody's filter.
+func ipv6NoWay(g *Measurement) bool {
+	seen := false
+	for i := range g.Observations {
+		o := &g.Observations[i]
+		if o.Family != IPv6 || o.Operation != Connect {
+			continue
+		}
+		if !o.Failure.IsUnreachable() {
+			return false
+		}
+		seen = true
+	}
+	return seen
+}
+
+func sortedUnique(in []string) []string {
+	sort.Strings(in)
+	out := in[:0]
+	for i, s := range in {
+		if i == 0 || s != in[i-1] {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+package measurements
+
+import "fmt"
+
+// RulesVersion names today's rules in every record, so that a verdict can be told from one that
+// other rules gave to the same evidence. It changes with every change of a rule's meaning.
+const RulesVersion = "2026-11-23"
+
+// Rule is one way to explain a case. Rules are pure: what they know is in the Case.
+type Rule struct {
+	ID     string  // stable, append-only: the public name of the reasoning
+	Says   string  // what it says, in a sentence
+	Layers []Layer // where it is tried; nil means every layer
+	Source string  // who found out that this tells what
+	// Judge gives the finding, or nil where the rule has nothing to say.
+	Judge func(*Case) *Finding
+}
+
+// Finding is what a rule makes of a case.
+type Finding struct {
+	State      State
+	Signature  Signature
+	Confidence Confidence
+	Rule       string
+	Reasons    []string
+}
+
+// Rules in the order in which they are tried. The first that says anything about a failed case wins.
+// The order is the argument: our own line first, then the address, then the step, from proof in hand
+// to silence; what no rule explains stays inconclusive.
+var Rules = concat(lineRules, addressRules, dnsRules, tcpRules, tlsRules, httpRules, quicRules)
+
+func concat(lists ...[]Rule) []Rule {
+	var out []Rule
+	for _, l := range lists {
+		out = append(out, l...)
+	}
+	return out
+}
+
+// judge tries the rules on a case.
+func judge(rules []Rule, c *Case) *Finding {
+	for i := range rules {
+		r := &rules[i]
+		if !r.appliesTo(c.Layer) {
+			continue
+		}
+		if f := r.Judge(c); f != nil {
+			f.Rule = r.ID
+			return f
+		}
+	}
+	if !c.Failed() {
+		return &Finding{State: OK, Rule: "passes"}
+	}
+	return &Finding{
+		State: Inconclusive, Rule: "unexplained",
+		Reasons: []string{fmt.Sprintf("%s failed with %s, which no rule explains", c.T.Operation, c.T.Failure.Reason())},
+	}
+}
+
+func (r *Rule) appliesTo(l Layer) bool {
+	if r.Layers == nil {
+		return true
+	}
+	for _, x := range r.Layers {
+		if x == l {
+			return true
+		}
+	}
+	return false
+}
+
+// blocked, inconclusive and local build findings; reasons are sentences for people.
+
+func blocked(s Signature, c Confidence, reasons ...string) *Finding {
+	return &Finding{State: Blocked, Signature: s, Confidence: c, Reasons: reasons}
+}
+
+// inconclusive may carry the signature that the failure looks like; "" where it looks like none.
+func inconclusive(s Signature, reasons ...string) *Finding {
+	return &Finding{State: Inconclusive, Signature: s, Reasons: reasons}
+}
+
+// byName weighs a failure that the target's name met and a neutral name, just before at the same
+// place, did not. Anything that somebody had to send is likely at once; silence must come again,
+// because loss makes silence too (DESIGN section 4, rule 5).
+func byName(c *Case, s Signature, reasons ...string) *Finding {
+	switch {
+	case !c.Silent():
+		return blocked(s, Likely, reasons...)
+	case c.AgainElsewhere():
+		return blocked(s, Likely, append(reasons, "the silence came again at another address")...)
+	case c.AgainLater(s):
+		return blocked(s, Likely, append(reasons, "the silence came again in a later round")...)
+	}
+	return blocked(s, Suspected, append(reasons, "silence seen once may be loss")...)
+}
+
+// whateverTheName weighs a failure that does not depend on the name: an outage or a ban looks the
+// same as a block. Only evidence from the path, or the same failure in two networks, speaks for a
+// block; without a reference vantage the second is never more than suspected (rule 6).
+func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
+	if c.FromThePath() {
+		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
+	}
+	if c.FailsAlikeInTwoNetworks() {
+		return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
+	}
+	return inconclusive(s, append(reasons, "nothing tells a block from an outage of this place")...)
+}

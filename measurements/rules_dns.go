@@ -1,0 +1,271 @@
+package measurements
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// addressRules come before every layer above DNS: an address that nobody vouches for is nobody's.
+var addressRules = []Rule{
+	{
+		ID:     "address-unproved",
+		Says:   "Only the resolver under test knows this address, and it has not proved itself: a forged or a rotated one, who knows.",
+		Layers: []Layer{LayerTCP, LayerTLS, LayerQUIC},
+		Source: "DESIGN section 4, rules 2 and 3; Ramesh et al., CERTainty, 2023",
+		Judge: func(c *Case) *Finding {
+			if !c.Failed() || c.Origin != FromSystem || !c.view.unproved(hostOf(c), c.Addr()) {
+				return nil
+			}
+			return inconclusive("", "control D gives other addresses for the name, and this one has not proved itself")
+		},
+	},
+}
+
+// hostOf is the name that led to the case's address: its own in TLS and above, the target's in TCP.
+func hostOf(c *Case) string {
+	for _, h := range c.Target.Hosts {
+		if o := c.view.system[wanted{h, c.Family}]; o != nil && o.DNS != nil && contains(o.DNS.Addresses, c.Addr()) {
+			return h
+		}
+	}
+	return c.Name
+}
+
+var dnsRules = []Rule{
+	{
+		ID:     "dns-known-block-address",
+		Says:   "The answer is an address at which only block pages live.",
+		Layers: []Layer{LayerDNS},
+		Source: "ooni/blocking-fingerprints; ooni/backend#543",
+		Judge: func(c *Case) *Finding {
+			for _, a := range c.answers() {
+				if cc := knownBlockAddress(a); cc != "" {
+					return blocked(DNSInjectBlockpage, Confirmed, fmt.Sprintf("%s answers with %s, where block pages of %s live", c.resolver(), a, cc))
+				}
+			}
+			return nil
+		},
+	},
+	{
+		ID:     "dns-serves-block-page",
+		Says:   "The address that the resolver gives serves a known block page.",
+		Layers: []Layer{LayerDNS},
+		Source: "ooni/blocking-fingerprints",
+		Judge: func(c *Case) *Finding {
+			for _, a := range c.answers() {
+				if cc := c.view.servesBlockPage(c.Name, a); cc != "" {
+					return blocked(DNSInjectBlockpage, Confirmed, fmt.Sprintf("the address that %s gives serves a block page known from %s", c.resolver(), cc))
+				}
+			}
+			return nil
+		},
+	},
+	{
+		ID:     "dns-conflicting-answers",
+		Says:   "Two answers to one query contradict each other, and the first is not the one that proves itself: somebody on the path was faster.",
+		Layers: []Layer{LayerDNS},
+		Source: "Anonymous et al., Triplet Censors, FOCI 2020; Niaki et al., ICLab, IEEE S&P 2020",
+		Judge:  conflictingAnswers,
+	},
+	{
+		ID:     "dns-bogon",
+		Says:   "The answer is an address that no public server can have; control D's address works.",
+		Layers: []Layer{LayerDNS},
+		Source: "ooni/data rule bogon_not_in_ctrl; RFC 6890",
+		Judge:  bogonAnswer,
+	},
+	{
+		ID:     "dns-answers-as-other",
+		Says:   "The address that the resolver gives completes a handshake as someone else, while control D's proves itself.",
+		Layers: []Layer{LayerDNS},
+		Source: "Pearce et al., Iris, USENIX Security 2017; Ramesh et al., CERTainty, 2023",
+		Judge: func(c *Case) *Finding {
+			if c.Failed() || c.view.anyProved(c.Name, c.answers()) {
+				return nil
+			}
+			for _, a := range c.answers() {
+				if c.view.forged(c.Name, a) {
+					return blocked(DNSInjectOther, c.atMost(Likely), "the address given completes a handshake as someone else; control D's address proves itself")
+				}
+			}
+			return nil
+		},
+	},
+	{
+		ID:     "dns-timeout",
+		Says:   "The resolver is silent about this name, three times, and answers a neutral one; control D resolves it.",
+		Layers: []Layer{LayerDNS},
+		Source: "DESIGN section 4, dns.timeout",
+		Judge:  silentResolver,
+	},
+	{
+		ID:     "dns-denied",
+		Says:   "The resolver denies this name and resolves a neutral one; control D resolves it.",
+		Layers: []Layer{LayerDNS},
+		Source: "ooni/data rule system_failure_ctrl_ok; DESIGN section 4, rules 7 and 8",
+		Judge:  deniedName,
+	},
+	{
+		ID:     "dns-unproved",
+		Says:   "Control D gives only other addresses, and none of the resolver's proved itself.",
+		Layers: []Layer{LayerDNS},
+		Source: "DESIGN section 4, rule 2",
+		Judge: func(c *Case) *Finding {
+			honest, _ := c.view.answered(c.Name, c.Family)
+			if c.Failed() || len(honest) == 0 || c.view.anyProved(c.Name, c.answers()) {
+				return nil
+			}
+			for _, a := range c.answers() {
+				if contains(honest, a) {
+					return nil
+				}
+			}
+			return inconclusive("", "control D gives other addresses, and the one given could not prove itself: a lie or a rotation")
+		},
+	},
+}
+
+// answers are the addresses that the resolver under test gave for the case's name.
+func (c *Case) answers() []netip.Addr {
+	if c.T == nil || c.T.DNS == nil {
+		return nil
+	}
+	return c.T.DNS.Addresses
+}
+
+// atHome says whether the resolver lives inside the home: its lies may be the household's own filter.
+func (c *Case) atHome() bool { return c.T.DNS != nil && c.T.DNS.Class == "home" }
+
+// atMost lowers a confidence for a resolver inside the home (rule 8).
+func (c *Case) atMost(most Confidence) Confidence {
+	if c.atHome() {
+		return Suspected
+	}
+	return most
+}
+
+func (c *Case) resolver() string {
+	if c.atHome() {
+		return "the resolver at home"
+	}
+	return "the resolver"
+}
+
+func conflictingAnswers(c *Case) *Finding {
+	d := c.T.DNS
+	if d == nil || len(d.Late) == 0 || c.view.anyProved(c.Name, d.Addresses) {
+		return nil
+	}
+	honest, _ := c.view.answered(c.Name, c.Family)
+	for _, late := range d.Late {
+		truth := late.Addresses
+		if !c.view.anyProved(c.Name, truth) && !(len(honest) > 0 && overlap(honest, truth)) {
+			continue
+		}
+		s := DNSInjectOther
+		switch {
+		case c.Failed() && c.T.Failure != DNSBogon:
+			s = denial[c.T.Failure]
+		case anyNotRoutable(d.Addresses):
+			s = DNSInjectBogon
+		}
+		if s == "" {
+			return nil
+		}
+		return blocked(s, Confirmed, "one query got two answers that contradict each other, and the later one is the true one")
+	}
+	return nil
+}
+
+func bogonAnswer(c *Case) *Finding {
+	if !anyNotRoutable(c.answers()) {
+		return nil
+	}
+	honest, _ := c.view.answered(c.Name, c.Family)
+	if c.view.anyProved(c.Name, honest) {
+		return blocked(DNSInjectBogon, c.atMost(Likely), c.resolver()+" gives an address that no public server can have; control D's address proves itself")
+	}
+	return inconclusive(DNSInjectBogon, "the answer is no public address, and no other way to resolve led to an address that proves itself")
+}
+
+// denial maps what a resolver says to the signature of saying it falsely.
+var denial = map[Failure]Signature{
+	DNSNXDomain: DNSNXDomainSig, DNSRefused: DNSRefusedSig, DNSServfail: DNSServfailSig, DNSNoAnswer: DNSNoAnswerSig,
+}
+
+func deniedName(c *Case) *Finding {
+	s := denial[c.T.Failure]
+	if s == "" {
+		return nil
+	}
+	honest, spoke := c.view.answered(c.Name, c.Family)
+	switch {
+	case !spoke:
+		return inconclusive(s, "no other way to resolve answered")
+	case len(honest) == 0 && c.T.Failure == DNSNXDomain:
+		return inconclusive(ServiceMoved, "every resolver denies the name: it is gone, or our catalogue is stale")
+	case len(honest) == 0:
+		return inconclusive(s, "other resolvers do not resolve the name either")
+	case !c.view.line.Resolves[c.Family]:
+		return inconclusive(s, "the resolver gives no address of this family for neutral names either")
+	case !c.view.anyProved(c.Name, honest):
+		return blocked(s, Suspected, c.resolver()+" denies the name, control D resolves it, but no address proved itself")
+	case c.T.Failure == DNSServfail && !c.AgainLater(s):
+		// A resolver that fails is not yet one that lies (RFC 8499 knows SERVFAIL as a failure of its own).
+		return blocked(s, Suspected, c.resolver()+" failed for this name once; control D's address proves itself")
+	}
+	return blocked(s, c.atMost(Likely), c.resolver()+" denies the name and resolves neutral ones; control D's address proves itself")
+}
+
+func silentResolver(c *Case) *Finding {
+	if c.T.Failure != Timeout {
+		return nil
+	}
+	honest, _ := c.view.answered(c.Name, c.Family)
+	switch {
+	case !c.view.line.Answers:
+		return inconclusive(DNSTimeoutSig, "the resolver does not answer for neutral names either")
+	case len(honest) == 0:
+		return inconclusive(DNSTimeoutSig, "no other way to resolve gave an address")
+	case c.AgainLater(DNSTimeoutSig):
+		return blocked(DNSTimeoutSig, c.atMost(Likely), "silent about this name, in a later round again; a neutral name is answered")
+	}
+	return blocked(DNSTimeoutSig, Suspected, "silent about this name, a neutral one is answered; silence in one round may be loss")
+}
+
+// servesBlockPage gives the country of the block page that the peer at an address served in place of name.
+func (v *view) servesBlockPage(name string, a netip.Addr) string {
+	for i := range v.m.Observations {
+		o := &v.m.Observations[i]
+		if o.Operation == HTTPExchange && o.Name == name && o.Addr() == a && o.Transport == "tls" {
+			if cc := knownBlockPage(o.HTTP); cc != "" && !v.vouchedFor(name, a) {
+				return cc
+			}
+		}
+	}
+	return ""
+}
+
+// vouchedFor says whether control D gives this very address: what is served there is then no lie of the resolver.
+func (v *view) vouchedFor(name string, a netip.Addr) bool {
+	honest, _ := v.answered(name, FamilyOf(a))
+	return contains(honest, a)
+}
+
+func anyNotRoutable(in []netip.Addr) bool {
+	for _, a := range in {
+		if notRoutable(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func overlap(a, b []netip.Addr) bool {
+	for _, x := range b {
+		if contains(a, x) {
+			return true
+		}
+	}
+	return false
+}

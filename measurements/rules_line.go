@@ -1,0 +1,76 @@
+package measurements
+
+// lineRules: our own line comes first. While it is in trouble a failure says nothing about an app.
+var lineRules = []Rule{
+	{
+		ID:     "line-offline",
+		Says:   "No neutral host is reached either, and this machine or its router says why.",
+		Source: "DESIGN section 4, rule 1",
+		Judge: func(c *Case) *Finding {
+			return onLine(c, LocalOffline)
+		},
+	},
+	{
+		ID:     "line-captive-portal",
+		Says:   "Neutral hosts are answered by a captive portal.",
+		Source: "RFC 8952, section 2.6",
+		Judge: func(c *Case) *Finding {
+			return onLine(c, LocalCaptivePortal)
+		},
+	},
+	{
+		ID:     "line-intercepted",
+		Says:   "Neutral hosts show a foreign chain as well: all TLS is intercepted, by an antivirus or a company's box as a rule.",
+		Source: "DESIGN section 4, rule 1; Durumeric et al., The Security Impact of HTTPS Interception, NDSS 2017",
+		Judge: func(c *Case) *Finding {
+			return onLine(c, LocalTLSInterception)
+		},
+	},
+	{
+		ID:     "line-ipv6-broken",
+		Says:   "Every IPv6 attempt is turned back at the first hop, for neutral hosts too: the home's IPv6 is broken.",
+		Source: "DESIGN section 4, rule 9; ooni/probe#2456",
+		Judge: func(c *Case) *Finding {
+			if !c.Failed() || c.Layer == LayerDNS || !c.view.line.deadIPv6(c.Family) || !ipv6NoWay(c.view.gate) {
+				return nil
+			}
+			return &Finding{State: Local, Signature: LocalIPv6Broken, Reasons: []string{"neutral hosts can't be reached over IPv6 either, and it is the first hop that says so"}}
+		},
+	},
+	{
+		ID:     "line-ipv6-dead",
+		Says:   "No neutral host answers over IPv6 while IPv4 works: IPv6 leads nowhere, which is no block of an app.",
+		Source: "DESIGN section 4, rule 9",
+		Judge: func(c *Case) *Finding {
+			if !c.Failed() || c.Layer == LayerDNS || !c.view.line.deadIPv6(c.Family) {
+				return nil
+			}
+			return inconclusive(NetIPv6Unreachable, "no neutral host answers over IPv6, and nothing says where it ends")
+		},
+	},
+	{
+		ID:     "line-untested",
+		Says:   "Without neutral hosts that answer, a failure is the line's as easily as anybody's.",
+		Source: "DESIGN section 4, rules 1 and 10",
+		Judge: func(c *Case) *Finding {
+			l := c.view.line
+			if !c.Failed() || l.Alive[IPv4] || l.Alive[IPv6] {
+				return nil
+			}
+			return inconclusive("", "the neutral hosts of the gate do not answer either, or were not measured")
+		},
+	},
+}
+
+// onLine blames the line for a failure while the gate says that the line has this trouble.
+func onLine(c *Case, s Signature) *Finding {
+	l := c.view.line
+	if !c.Failed() || l.Signature != s || l.State != Local {
+		return nil
+	}
+	return &Finding{State: Local, Signature: s, Reasons: []string{"the gate says so: " + l.Reasons[0]}}
+}
+
+func (l *Line) deadIPv6(f Family) bool {
+	return f == IPv6 && l.Tried[IPv6] && l.Alive[IPv4] && !l.Alive[IPv6]
+}

@@ -1,0 +1,151 @@
+package measurements
+
+var quicRules = []Rule{
+	{
+		ID:     "quic-alert-with-name",
+		Says:   "The QUIC handshake ends in an alert with the target's name; a neutral name passed at the same place just before.",
+		Layers: []Layer{LayerQUIC},
+		Source: "RFC 9001, section 4.8; DESIGN section 4, rule 4",
+		Judge: func(c *Case) *Finding {
+			n, alert := c.T.Failure.Alert()
+			switch {
+			case !alert:
+				return nil
+			case n == unrecognizedName:
+				return inconclusive(ServiceMoved, "the alert unrecognized_name is what a server says that no longer serves the name")
+			case c.NeutralPassed() && c.view.altSvc[c.Name]:
+				return blocked(QUICAlertSNI, Likely, "an alert with the target's name; a neutral name was answered, and the server itself offers h3 for this name")
+			}
+			return inconclusive(QUICAlertSNI, "an alert, and nothing shows that it is not the server's own")
+		},
+	},
+	{
+		ID:     "quic-forged-close",
+		Says:   "The QUIC connection is closed, or told that its version is unknown, at once; the server itself offers h3.",
+		Layers: []Layer{LayerQUIC},
+		Source: "RFC 9000, sections 6 and 10.2; RFC 8999, section 6 (neither is authenticated before the handshake)",
+		Judge: func(c *Case) *Finding {
+			s := Signature("")
+			switch {
+			case c.T.Failure == QUICIncompatibleVersion:
+				s = QUICVersionSig
+			case c.T.Failure.IsQUICClose():
+				s = QUICCloseSig
+			default:
+				return nil
+			}
+			return quicAnswered(c, s)
+		},
+	},
+	{
+		ID:     "quic-refused",
+		Says:   "An ICMP error refuses QUIC at this address; the server itself offers h3.",
+		Layers: []Layer{LayerQUIC},
+		Source: "RFC 792 (port unreachable); DESIGN section 4, rule 6",
+		Judge: func(c *Case) *Finding {
+			if c.T.Failure != ConnectionRefused && !c.T.Failure.IsUnreachable() {
+				return nil
+			}
+			return quicAnswered(c, QUICRefused)
+		},
+	},
+	{
+		ID:     "quic-silent-with-name",
+		Says:   "QUIC with the target's name is unanswered; a neutral name over QUIC to the same address was answered just before.",
+		Layers: []Layer{LayerQUIC},
+		Source: "Zohaib et al., Exposing and Circumventing SNI-based QUIC Censorship of the Great Firewall, USENIX Security 2025",
+		Judge: func(c *Case) *Finding {
+			if c.T.Failure != Timeout || !c.NeutralPassed() {
+				return nil
+			}
+			return byName(c, QUICTimeoutSNI, "QUIC with the target's name is unanswered; a neutral name at the same address, just before, was answered")
+		},
+	},
+	{
+		ID:     "quic-version-filtered",
+		Says:   "QUIC version 1 is unanswered everywhere, and a packet of an unknown version is answered.",
+		Layers: []Layer{LayerQUIC},
+		Source: "Xue et al., TSPU, IMC 2022 (version field matched)",
+		Judge: func(c *Case) *Finding {
+			if c.T.Failure != Timeout || c.view.line.quicAliveAnywhere() || !c.view.versionAnswered() {
+				return nil
+			}
+			if c.FailsAlikeInTwoNetworks() {
+				return blocked(QUICTimeoutVersion, Likely, "version 1 is unanswered at addresses in two networks and at the neutral hosts; an unknown version is answered")
+			}
+			return blocked(QUICTimeoutVersion, Suspected, "version 1 is unanswered here and at the neutral hosts; an unknown version is answered")
+		},
+	},
+	{
+		ID:     "quic-udp443-dead",
+		Says:   "Nothing over UDP port 443 is answered anywhere: many a home router does that.",
+		Layers: []Layer{LayerQUIC},
+		Source: "DESIGN section 4, quic.timeout.udp443",
+		Judge: func(c *Case) *Finding {
+			l := c.view.line
+			if c.T.Failure != Timeout || l.quicAliveAnywhere() || !(l.QUICTried[IPv4] || l.QUICTried[IPv6]) {
+				return nil
+			}
+			if h := c.view.history; h != nil && h.QUICWorked {
+				return blocked(QUICTimeoutUDP443, Suspected, "all of UDP port 443 is unanswered, and it has worked on this network before")
+			}
+			return inconclusive(QUICTimeoutUDP443, "all of UDP port 443 is unanswered, and nothing shows that it leaves the home")
+		},
+	},
+	{
+		ID:     "quic-silent-endpoint",
+		Says:   "QUIC to this address is unanswered whatever the name; QUIC elsewhere is fine, and the server itself offers it here.",
+		Layers: []Layer{LayerQUIC},
+		Source: "Elmenhorst et al., Web Censorship Measurements of HTTP/3 over QUIC, IMC 2021 (UDP endpoint blocking)",
+		Judge: func(c *Case) *Finding {
+			switch {
+			case c.T.Failure != Timeout:
+				return nil
+			case c.N == nil:
+				return inconclusive(QUICTimeoutEndpoint, "unanswered; no neutral name was tried there just before")
+			case !c.view.altSvc[c.Name]:
+				return inconclusive(QUICTimeoutEndpoint, "unanswered whatever the name; the server did not say in this round that it offers h3")
+			case c.endpointSilentElsewhere():
+				return blocked(QUICTimeoutEndpoint, Likely, "unanswered whatever the name, at two addresses, while the server's own Alt-Svc offers it and neutral hosts answer")
+			}
+			return blocked(QUICTimeoutEndpoint, Suspected, "unanswered whatever the name, while the server's own Alt-Svc offers it and neutral hosts answer")
+		},
+	},
+}
+
+// quicAnswered weighs a QUIC failure that somebody had to send.
+func quicAnswered(c *Case, s Signature) *Finding {
+	switch {
+	case c.NeutralPassed():
+		return blocked(s, Likely, "only the target's name meets it: a neutral name at the same address, just before, was answered")
+	case c.view.altSvc[c.Name] && c.view.line.quicAliveAnywhere():
+		return blocked(s, Suspected, "the server's own Alt-Svc, read over verified TLS in this round, offers h3, and QUIC to neutral hosts is fine")
+	}
+	return inconclusive(s, "nothing tells the network's word from the server's")
+}
+
+// quicAliveAnywhere says whether a neutral host answered over QUIC, in either family.
+func (l *Line) quicAliveAnywhere() bool { return l.QUICAlive[IPv4] || l.QUICAlive[IPv6] }
+
+// versionAnswered says whether a version-negotiation ping was answered anywhere in this measurement.
+func (v *view) versionAnswered() bool {
+	for _, m := range []*Measurement{v.m, v.gate} {
+		for i := range m.Observations {
+			if o := &m.Observations[i]; o.Operation == QUICVersion && o.OK() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// endpointSilentElsewhere says whether QUIC to another address of the target is unanswered as well,
+// with its N made and unanswered too.
+func (c *Case) endpointSilentElsewhere() bool {
+	for _, d := range c.all {
+		if d.Layer == LayerQUIC && d.Target.ID == c.Target.ID && d.Addr() != c.Addr() && d.T.Failure == Timeout && d.N != nil && !d.NeutralPassed() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,179 @@
+package measurements
+
+import (
+	"fmt"
+	"strings"
+)
+
+// unrecognizedName is the alert of a server that does not serve the name (RFC 6066, section 3).
+const unrecognizedName = 112
+
+var tlsRules = []Rule{
+	{
+		ID:     "tls-block-page",
+		Says:   "Whoever answers in the server's place serves a known block page.",
+		Layers: []Layer{LayerTLS},
+		Source: "ooni/blocking-fingerprints",
+		Judge: func(c *Case) *Finding {
+			if c.T.Failure != TLSNotTLS || c.T.TLS == nil {
+				return nil
+			}
+			if cc := knownBlockPage(&HTTP{Body: c.T.TLS.FirstBytes}); cc != "" {
+				return blocked(TLSNotTLSSig, Confirmed, "a ClientHello is answered with a block page known from "+cc)
+			}
+			return nil
+		},
+	},
+	{
+		ID:     "tls-not-tls",
+		Says:   "A ClientHello with the target's name is answered with something that is no TLS.",
+		Layers: []Layer{LayerTLS},
+		Source: "ooni/probe#2410 (Pakistan)",
+		Judge: func(c *Case) *Finding {
+			switch {
+			case c.T.Failure != TLSNotTLS:
+				return nil
+			case c.NeutralPassed():
+				return blocked(TLSNotTLSSig, Likely, "the target's name is answered with no TLS; a neutral name, just before, was answered with TLS")
+			case c.NeutralFailedAlike():
+				return whateverTheName(c, TLSNotTLSSig, "whatever the name, the answer is no TLS")
+			}
+			return inconclusive(TLSNotTLSSig, "the answer is no TLS; no neutral name was tried there just before")
+		},
+	},
+	{
+		ID:     "tls-foreign-chain",
+		Says:   "A handshake completes under a chain that leads to no root, and neutral hosts' chains do not.",
+		Layers: []Layer{LayerTLS},
+		Source: "Sundara Raman et al., Investigating Large Scale HTTPS Interception in Kazakhstan, IMC 2020",
+		Judge:  foreignChain,
+	},
+	{
+		ID:     "tls-certificate-of-the-server",
+		Says:   "The chain leads to a known root but does not hold for the name or the date: the server's own mistake, or our clock's.",
+		Layers: []Layer{LayerTLS, LayerQUIC},
+		Source: "ooni/probe-cli badSSL scenarios; RFC 5280, section 6",
+		Judge: func(c *Case) *Finding {
+			if !c.T.Failure.IsCertificate() {
+				return nil
+			}
+			return inconclusive("", fmt.Sprintf("the certificate is refused (%s), under a known root or for reasons that an expired one has as well", c.T.Failure))
+		},
+	},
+	{
+		ID:     "tls-shape",
+		Says:   "One shape of our hello passes and another dies, same place and name: a filter that reads shapes, a path that loses large packets, or a server that refuses post-quantum hellos.",
+		Layers: []Layer{LayerTLS},
+		Source: "DESIGN section 4, tls.*.fingerprint and local.mtu",
+		Judge: func(c *Case) *Finding {
+			if !c.Failed() || c.Passed == nil || c.Kind() == "" {
+				return nil
+			}
+			s := Signature("")
+			switch c.Kind() {
+			case "timeout":
+				s = TLSTimeoutFingerprint
+			case "reset":
+				s = TLSResetFingerprint
+			}
+			return inconclusive(s, "the small hello passes and the large one does not; nothing tells a filter from the path or the server")
+		},
+	},
+	{
+		ID:     "tls-server-refuses-name",
+		Says:   "The server says that it does not serve the name: an edge that has been rotated away says so too.",
+		Layers: []Layer{LayerTLS},
+		Source: "RFC 6066, section 3",
+		Judge: func(c *Case) *Finding {
+			if n, ok := c.T.Failure.Alert(); ok && n == unrecognizedName {
+				return inconclusive(ServiceMoved, "the alert unrecognized_name is what a server says that no longer serves the name")
+			}
+			return nil
+		},
+	},
+	{
+		ID:     "tls-dies-with-name",
+		Says:   "The handshake dies with the target's name; a neutral name passed at the same place just before.",
+		Layers: []Layer{LayerTLS},
+		Source: "ooni/spec ts-024 (SNI blocking); DESIGN section 4, rule 4",
+		Judge:  diesWithName,
+	},
+	{
+		ID:     "tls-dies-whatever-name",
+		Says:   "The handshake dies alike with a neutral name.",
+		Layers: []Layer{LayerTLS},
+		Source: "DESIGN section 4, rule 6",
+		Judge: func(c *Case) *Finding {
+			if c.Kind() == "" || !c.NeutralFailedAlike() {
+				return nil
+			}
+			return whateverTheName(c, tlsSignature(c.Kind(), "other"), "the handshake dies whatever the name")
+		},
+	},
+	{
+		ID:     "tls-dies-uncontrolled",
+		Says:   "The handshake dies, and no neutral name spoke clearly at the same place.",
+		Layers: []Layer{LayerTLS},
+		Source: "DESIGN section 4, rule 10",
+		Judge: func(c *Case) *Finding {
+			if c.Kind() == "" {
+				return nil
+			}
+			return inconclusive(tlsSignature(c.Kind(), "sni"), "no neutral name was answered at the same place just before, so the name is not shown to matter")
+		},
+	},
+}
+
+// foreignChain tells an interception of this name from one of everything here and from a private CA.
+func foreignChain(c *Case) *Finding {
+	if !c.T.Failure.IsCertificate() || c.T.TLS == nil || c.T.TLS.ChainRoot != "none" {
+		return nil
+	}
+	if c.view.forged(hostOf(c), c.Addr()) {
+		return nil
+	}
+	if c.Page != nil {
+		if cc := knownBlockPage(c.Page.HTTP); cc != "" {
+			return blocked(TLSMITM, Confirmed, "behind a chain that leads to no root stands a block page known from "+cc)
+		}
+	}
+	switch {
+	case !c.view.vouchedFor(c.Name, c.Addr()) && c.Origin != FromCatalogue:
+		return inconclusive(TLSMITM, "the chain leads to no root, but no other resolver vouches for this address")
+	case c.N != nil && c.N.TLS != nil && c.N.TLS.ChainRoot == "bundle":
+		return blocked(TLSMITM, Likely, "the target's name gets a chain that leads to no root; a neutral name at the same place gets the edge's own")
+	case c.imposterElsewhere():
+		return blocked(TLSMITM, Likely, "two addresses that other resolvers vouch for show a chain that leads to no root; neutral hosts show their own")
+	}
+	return inconclusive(TLSMITM, "the chain leads to no root, and nothing tells an interception from the server's own")
+}
+
+// imposterElsewhere says whether the name met a foreign chain by the same issuer at another address in another network.
+func (c *Case) imposterElsewhere() bool {
+	for _, d := range c.all {
+		if d.Layer == LayerTLS && d.T.TLS != nil && d.T.TLS.ChainRoot == "none" && d.T.TLS.LeafIssuer == c.T.TLS.LeafIssuer && network(d.Addr()) != network(c.Addr()) {
+			return true
+		}
+	}
+	return false
+}
+
+// diesWithName is the heart of it: same place, same minute, one thing changed.
+func diesWithName(c *Case) *Finding {
+	if c.Kind() == "" || !c.NeutralPassed() {
+		return nil
+	}
+	s := tlsSignature(c.Kind(), "sni")
+	reason := fmt.Sprintf("the handshake with the target's name ends in %s; a neutral name at the same place, just before, was answered", c.T.Failure)
+	if !c.view.current(c.Name, c.Addr()) {
+		return inconclusive(s, reason, "no resolver gave this address in this round: an edge that stopped serving the name does that too")
+	}
+	if c.Kind() == "alert" && !c.view.vouchedFor(c.Name, c.Addr()) {
+		return inconclusive(s, reason, "a server that does not serve the name sends an alert too, and no other resolver vouches for this address")
+	}
+	return byName(c, s, reason)
+}
+
+func tlsSignature(kind, trigger string) Signature {
+	return Signature(strings.Join([]string{"tls", kind, trigger}, "."))
+}

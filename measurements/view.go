@@ -1,0 +1,162 @@
+package measurements
+
+import "net/netip"
+
+// view is an app's measurement, indexed by the questions that rules ask of it.
+type view struct {
+	m       *Measurement
+	line    *Line
+	gate    *Measurement
+	history *History
+	targets map[string]TargetInfo
+
+	proved   map[named]bool            // a verified handshake for this name at this address
+	imposter map[named]*Observation    // a completed handshake as someone else
+	system   map[wanted]*Observation   // what the resolver under test said
+	trusted  map[wanted][]*Observation // control D
+	altSvc   map[string]bool           // names whose own word, over verified TLS, offers h3
+	rtt      map[netip.Addr][]Seconds  // times of successful connects in this round
+}
+
+type named struct {
+	name string
+	addr netip.Addr
+}
+
+type wanted struct {
+	name   string
+	family Family
+}
+
+func newView(m, gate *Measurement, line *Line, h *History) *view {
+	v := &view{
+		m: m, gate: gate, line: line, history: h,
+		targets: map[string]TargetInfo{}, proved: map[named]bool{}, imposter: map[named]*Observation{},
+		system: map[wanted]*Observation{}, trusted: map[wanted][]*Observation{}, altSvc: map[string]bool{},
+		rtt: map[netip.Addr][]Seconds{},
+	}
+	for _, t := range m.Targets {
+		v.targets[t.ID] = t
+	}
+	for i := range m.Observations {
+		v.index(&m.Observations[i])
+	}
+	return v
+}
+
+func (v *view) index(o *Observation) {
+	switch o.Operation {
+	case Resolve:
+		key := wanted{o.Name, o.Family}
+		if o.Control == D {
+			v.trusted[key] = append(v.trusted[key], o)
+		} else if o.Control == T {
+			v.system[key] = o
+		}
+	case Connect:
+		if o.OK() {
+			rtt := o.Duration
+			if o.TCP != nil && o.TCP.MinRTT > 0 {
+				rtt = min(rtt, o.TCP.MinRTT)
+			}
+			v.rtt[o.Addr()] = append(v.rtt[o.Addr()], rtt)
+		}
+	case TLSHandshake, QUICHandshake:
+		if o.Control != T {
+			return
+		}
+		key := named{o.Name, o.Addr()}
+		if o.OK() {
+			v.proved[key] = true
+		} else if o.Failure.IsCertificate() {
+			v.imposter[key] = o
+		}
+	case HTTPExchange:
+		if o.HTTP != nil && o.HTTP.Verified && o.HTTP.AltSvcH3 {
+			v.altSvc[o.Name] = true
+		}
+	}
+}
+
+// answered gives the addresses that control D got for a name, and whether it got any answer at all.
+// The resolver under test, asked over TCP, is no independent witness: of its answers only addresses
+// that proved themselves count.
+func (v *view) answered(name string, f Family) (addrs []netip.Addr, spoke bool) {
+	for _, o := range v.trusted[wanted{name, f}] {
+		if o.DNS == nil || o.DNS.Rcode < 0 {
+			continue
+		}
+		same := o.DNS.Resolver == SystemResolver
+		spoke = spoke || !same
+		if o.OK() && (!same || v.anyProved(name, o.DNS.Addresses)) {
+			addrs = append(addrs, o.DNS.Addresses...)
+		}
+	}
+	return addrs, spoke
+}
+
+// anyProved says whether one of the addresses proved itself as name.
+func (v *view) anyProved(name string, addrs []netip.Addr) bool {
+	for _, a := range addrs {
+		if v.proved[named{name, a}] {
+			return true
+		}
+	}
+	return false
+}
+
+// current says whether a resolver, whichever, gave the address for the name in this round: an edge
+// that only the catalogue remembers may have stopped serving the name.
+func (v *view) current(name string, a netip.Addr) bool {
+	if o := v.system[wanted{name, FamilyOf(a)}]; o != nil && o.DNS != nil && contains(o.DNS.Addresses, a) {
+		return true
+	}
+	addrs, _ := v.answered(name, FamilyOf(a))
+	return contains(addrs, a)
+}
+
+// forged says whether the resolver under test led to an address that completes a handshake as
+// someone else, or serves a known block page, while control D's address proves itself. What is
+// measured there says nothing about the app (DESIGN section 4, rule 3).
+func (v *view) forged(name string, a netip.Addr) bool {
+	if name == "" || v.proved[named{name, a}] || v.imposter[named{name, a}] == nil {
+		return false
+	}
+	honest, _ := v.answered(name, FamilyOf(a))
+	return !contains(honest, a) && v.anyProved(name, honest)
+}
+
+// unproved says whether D contradicts the address and the address has not proved itself: it may be a
+// rotated edge as well as a lie.
+func (v *view) unproved(name string, a netip.Addr) bool {
+	if name == "" || v.proved[named{name, a}] {
+		return false
+	}
+	honest, _ := v.answered(name, FamilyOf(a))
+	return len(honest) > 0 && !contains(honest, a)
+}
+
+// leastRTT is the least round-trip time known to an address: from the history, or from at least two
+// connects of this round (one alone may hide a retransmitted SYN).
+func (v *view) leastRTT(a netip.Addr) (Seconds, bool) {
+	least, known := v.history.minRTT(a.String())
+	samples := v.rtt[a]
+	if len(samples) < 2 && !known {
+		return 0, false
+	}
+	for _, s := range samples {
+		if !known || s < least {
+			least, known = s, true
+		}
+	}
+	return least, known
+}
+
+func contains(in []netip.Addr, a netip.Addr) bool {
+	for _, b := range in {
+		if a.Unmap() == b.Unmap() {
+			return true
+		}
+	}
+	return false
+}
