@@ -186,8 +186,8 @@ func (o *Observation) answered() bool {
 // Addr is the address of the endpoint.
 func (c *Case) Addr() netip.Addr { return c.T.Addr() }
 
-// AgainElsewhere says whether another address of the same target, name and layer died in the same
-// way after its own N had passed. Silence twice is more than silence.
+// AgainElsewhere says whether another address of the same target, name and layer, of either family,
+// died in the same way after its own N had passed. Silence twice is more than silence.
 func (c *Case) AgainElsewhere() bool {
 	for _, d := range c.all {
 		if d != c && d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure &&
@@ -219,16 +219,6 @@ func (c *Case) FailsAlikeInTwoNetworks() bool {
 func (c *Case) OtherPortPasses() bool {
 	for _, d := range c.all {
 		if d.Layer == LayerTCP && d.Endpoint != c.Endpoint && d.Addr() == c.Addr() && !d.Failed() {
-			return true
-		}
-	}
-	return false
-}
-
-// OtherFamilyPasses says whether the same target passed this layer over the other IP family (control F).
-func (c *Case) OtherFamilyPasses() bool {
-	for _, d := range c.all {
-		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Family != c.Family && !d.Failed() {
 			return true
 		}
 	}

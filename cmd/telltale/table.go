@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/telltale-probe/telltale/measurements"
+)
+
+// tableWidth is that of the narrowest terminal that we write for.
+const tableWidth = 80
+
+// printTable writes a round's verdict for people: one line a target, and for whatever is not plainly
+// ok what was found and why.
+func printTable(w io.Writer, v *measurements.RoundVerdict) {
+	_, _ = fmt.Fprintf(w, "%s · %.1f s · network %s%s\n", v.Started.UTC().Format("2006-01-02 15:04:05 UTC"), v.DurationSeconds, v.Network.State, networkParts(v.Network))
+	if v.Network.State != measurements.OK || v.Network.Signature != "" {
+		if v.Network.Signature != "" {
+			_, _ = fmt.Fprintf(w, "  %s\n", v.Network.Signature)
+		}
+		printReasons(w, "    ", v.Network.Reasons)
+	}
+	for i := range v.Apps {
+		app := &v.Apps[i]
+		_, _ = fmt.Fprintf(w, "\n%s: %s\n", app.App, app.State)
+		for j := range app.Targets {
+			printTarget(w, &app.Targets[j])
+		}
+	}
+}
+
+func networkParts(n measurements.NetworkVerdict) string {
+	var b strings.Builder
+	for _, p := range []struct {
+		name string
+		ok   *bool
+	}{{"IPv4", n.IPv4}, {"IPv6", n.IPv6}, {"UDP/443", n.UDP443}} {
+		word := "not tested"
+		if p.ok != nil {
+			word = map[bool]string{true: "yes", false: "no"}[*p.ok]
+		}
+		_, _ = fmt.Fprintf(&b, " · %s %s", p.name, word)
+	}
+	return b.String()
+}
+
+func printTarget(w io.Writer, t *measurements.TargetVerdict) {
+	_, _ = fmt.Fprintf(w, "  %-18s %-13s %s\n", t.Target, t.State, okLayers(t.Layers))
+	for i := range t.Layers {
+		l := &t.Layers[i]
+		if l.State == measurements.OK && l.Signature == "" {
+			continue
+		}
+		what := string(l.Signature)
+		if what == "" {
+			what = "no signature"
+		}
+		if l.Confidence != "" {
+			what += ", " + string(l.Confidence)
+		}
+		_, _ = fmt.Fprintf(w, "    %s %s %s: %s (%d of %d)\n", l.Layer, l.Family, l.State, what, l.Endpoints.Failed, l.Endpoints.Measured)
+		printReasons(w, "      ", l.Reasons)
+	}
+}
+
+// okLayers lists the layers in which everything passed.
+func okLayers(layers []measurements.LayerVerdict) string {
+	bad := map[measurements.Layer]bool{}
+	for i := range layers {
+		if layers[i].State != measurements.OK {
+			bad[layers[i].Layer] = true
+		}
+	}
+	var out []string
+	for _, l := range measurements.Layers {
+		for i := range layers {
+			if layers[i].Layer == l && !bad[l] {
+				out = append(out, string(l))
+				break
+			}
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "passes " + strings.Join(out, " ")
+}
+
+func printReasons(w io.Writer, indent string, reasons []string) {
+	for _, r := range reasons {
+		_, _ = fmt.Fprintln(w, wrap(indent, r, tableWidth))
+	}
+}
+
+// wrap breaks a sentence at spaces so that no line is wider than width, if the words allow it.
+func wrap(indent, text string, width int) string {
+	var b strings.Builder
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len(line) > len(indent) && len([]rune(line))+1+len([]rune(word)) > width {
+			b.WriteString(line + "\n")
+			line = indent
+		}
+		if len(line) > len(indent) {
+			line += " "
+		}
+		line += word
+	}
+	b.WriteString(line)
+	return b.String()
+}

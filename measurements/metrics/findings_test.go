@@ -1,0 +1,169 @@
+package metrics
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	ms "github.com/telltale-probe/telltale/measurements"
+)
+
+// one is a catalogue of one target with one layer.
+func one() Options {
+	return Options{
+		Apps:     []AppInfo{{ID: "line", Targets: []TargetInfo{{ID: "api", Layers: []ms.Layer{ms.LayerTLS}}}}},
+		Families: []ms.Family{ms.IPv4},
+		Vantage:  ms.Vantage{Epoch: "home"},
+	}
+}
+
+// say observes a round n hours after eight whose only verdict is this. "" says nothing at all.
+func say(m *Metrics, n int, state ms.State, signature ms.Signature, c ms.Confidence) {
+	r, v := round(one(), eight.Add(time.Duration(n)*time.Hour), clean)
+	l := &v.Apps[0].Targets[0].Layers
+	if state == "" {
+		*l = nil
+	} else {
+		(*l)[0].State, (*l)[0].Signature, (*l)[0].Confidence = state, signature, c
+	}
+	m.Observe(r, v)
+}
+
+var series1 = []string{"app", "line", "target", "api", "layer", "tls", "ip_family", "ipv4", "signature", "tls.reset.sni"}
+
+func wantBlocking(t *testing.T, m *Metrics, want float64, c ms.Confidence) {
+	t.Helper()
+	wantValue(t, m, want, "telltale_blocking", append(series1[:10:10], "confidence", string(c))...)
+}
+
+func wantHour(t *testing.T, m *Metrics, hour int, name string) {
+	t.Helper()
+	wantValue(t, m, float64(eight.Add(time.Duration(hour)*time.Hour).Unix()), "telltale_blocking_"+name+"_timestamp_seconds", series1...)
+}
+
+// A blocking is 1 from the round that found it to the one that finds it gone; its onset is the
+// interval between the last ok and the first failure, however long it lasts.
+func TestBlockingStandsAndEnds(t *testing.T) {
+	m := New(one())
+	say(m, 0, ms.OK, "", "")
+	if _, ok := value(t, m, "telltale_blocking", append(series1[:10:10], "confidence", "likely")...); ok {
+		t.Error("a clean line has a blocking series")
+	}
+	say(m, 1, ms.Blocked, ms.TLSResetSNI, ms.Suspected)
+	wantBlocking(t, m, 1, ms.Suspected)
+	say(m, 2, ms.Blocked, ms.TLSResetSNI, ms.Likely)
+	wantBlocking(t, m, 0, ms.Suspected)
+	wantBlocking(t, m, 1, ms.Likely)
+	wantHour(t, m, 1, "onset")
+	wantHour(t, m, 0, "last_ok")
+	say(m, 3, ms.OK, "", "")
+	wantBlocking(t, m, 0, ms.Likely)
+	wantHour(t, m, 1, "onset")
+	say(m, 4, ms.Blocked, ms.TLSResetSNI, ms.Likely)
+	wantBlocking(t, m, 1, ms.Likely)
+	wantHour(t, m, 4, "onset")
+	wantHour(t, m, 3, "last_ok")
+}
+
+// What was never ok has no last ok: 1970 would be a lie.
+func TestNeverOK(t *testing.T) {
+	m := New(one())
+	say(m, 0, ms.Blocked, ms.TLSResetSNI, ms.Likely)
+	if v, ok := value(t, m, "telltale_blocking_last_ok_timestamp_seconds", series1...); ok {
+		t.Errorf("last ok is %v", v)
+	}
+}
+
+// What a round says that is not a plain ok or the same blocking again.
+func TestBlockingBetween(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		state     ms.State
+		signature ms.Signature
+		want      float64
+	}{
+		{"not measured, it stands", "", "", 1},
+		{"skipped, it stands", ms.Skipped, "", 1},
+		{"our own line's trouble says nothing", ms.Local, ms.LocalOffline, 1},
+		{"inconclusive is no blocking", ms.Inconclusive, ms.TLSResetSNI, 0},
+		{"down for everyone is no blocking", ms.Down, "", 0},
+		{"another mechanism took over", ms.Blocked, ms.TLSTimeoutSNI, 0},
+		{"throttled is another mechanism too", ms.Throttled, "throttle.sni", 0},
+	} {
+		m := New(one())
+		say(m, 0, ms.Blocked, ms.TLSResetSNI, ms.Likely)
+		say(m, 1, tt.state, tt.signature, ms.Suspected)
+		t.Log(tt.name)
+		wantBlocking(t, m, tt.want, ms.Likely)
+		// Whatever came between: it was never ok, so this is the same blocking.
+		say(m, 2, ms.Blocked, ms.TLSResetSNI, ms.Likely)
+		wantBlocking(t, m, 1, ms.Likely)
+		wantHour(t, m, 0, "onset")
+	}
+}
+
+// A verdict holds for the network on which it was seen.
+func TestAnotherNetwork(t *testing.T) {
+	m := New(one())
+	say(m, 0, ms.OK, "", "")
+	say(m, 1, ms.Blocked, ms.TLSResetSNI, ms.Likely)
+	r, v := round(one(), eight.Add(2*time.Hour), clean)
+	r.Gate.Vantage.Epoch, v.Apps[0].Targets[0].Layers = "café", nil
+	m.Observe(r, v)
+	wantBlocking(t, m, 0, ms.Likely)
+	wantValue(t, m, 1, "telltale_vantage_info", "country", "ZZ", "asn", "", "label", "", "epoch", "café")
+}
+
+// After a restart a standing blocking still stands, and one that ended is 0, not absent.
+func TestRestart(t *testing.T) {
+	for _, standing := range []float64{0, 1} {
+		m := New(one())
+		say(m, 0, ms.OK, "", "")
+		say(m, 1, ms.Blocked, ms.TLSResetSNI, ms.Likely)
+		if standing == 0 {
+			say(m, 2, ms.OK, "", "")
+		}
+		b, err := json.Marshal(m.State())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s State
+		if err := json.Unmarshal(b, &s); err != nil {
+			t.Fatal(err)
+		}
+		again := New(one())
+		again.Restore(s)
+		wantBlocking(t, again, standing, ms.Likely)
+		wantHour(t, again, 1, "onset")
+		wantHour(t, again, 0, "last_ok")
+		if diff := cmp.Diff(m.State(), again.State(), cmpopts.EquateEmpty(), cmp.AllowUnexported(FindingState{}, LastOKState{})); diff != "" {
+			t.Errorf("(-before +after):\n%s", diff)
+		}
+		last, _ := value(t, m, "telltale_last_round_timestamp_seconds")
+		wantValue(t, again, last, "telltale_last_round_timestamp_seconds")
+	}
+}
+
+// A state may be another catalogue's, or too large: what nothing would ever end is left behind.
+func TestRestoreIsBounded(t *testing.T) {
+	var s State
+	for i := range 1000 {
+		s.Findings = append(s.Findings, FindingState{place: place{"line", "api", ms.LayerTLS, ms.IPv4}, Signature: ms.Signature(rune('a' + i)), Standing: true})
+	}
+	s.Findings = append(s.Findings, FindingState{place: place{"gone", "api", ms.LayerTLS, ms.IPv4}, Signature: ms.TLSResetSNI, Standing: true})
+	m := New(one())
+	m.Restore(s)
+	n := 0
+	for _, f := range m.State().Findings {
+		n += len(f.Confidences) + 2
+		if f.App == "gone" {
+			t.Error("an app that is no longer measured was restored")
+		}
+	}
+	if n == 0 || n > maxBlockingSeries {
+		t.Errorf("%d series were restored", n)
+	}
+}

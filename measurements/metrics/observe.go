@@ -1,0 +1,167 @@
+package metrics
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/telltale-probe/telltale/measurements"
+)
+
+// appStates are the states of an app; a layer and a target have all of them but partial.
+var (
+	appStates   = measurements.States
+	layerStates = slices.DeleteFunc(slices.Clone(measurements.States), func(s measurements.State) bool { return s == measurements.Partial })
+)
+
+// Observe takes a judged round in.
+func (m *Metrics) Observe(r measurements.Round, v measurements.RoundVerdict) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rounds.Inc()
+	m.roundDuration.Set(time.Duration(r.Runtime).Seconds())
+	m.last = r.Started.Add(time.Duration(r.Runtime))
+	m.lastRound.Set(unix(m.last))
+	for i, measured := range append([]measurements.Measurement{r.Gate}, r.Apps...) {
+		m.count(&measured, i == 0)
+	}
+	m.enter(&r)
+	m.showStates(&v)
+	m.showNetwork(&r.Gate, &v.Network)
+	for i := range v.Apps {
+		for j := range v.Apps[i].Targets {
+			t := &v.Apps[i].Targets[j]
+			m.follow(v.Apps[i].App, t, r.Started)
+			if t.State != measurements.Skipped {
+				m.lastJudged.WithLabelValues(v.Apps[i].App, t.Target).Set(unix(r.Started))
+			}
+		}
+	}
+	m.showFindings()
+}
+
+// RoundSkipped counts a round that was due and not made. Reasons are those of SkipReasons.
+func (m *Metrics) RoundSkipped(reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.Contains(SkipReasons, reason) {
+		reason = otherLabel
+	}
+	m.roundsSkipped.WithLabelValues(reason).Inc()
+}
+
+// showStates sets one gauge of each set to 1. An app that was not measured is skipped, not what it
+// was before.
+func (m *Metrics) showStates(v *measurements.RoundVerdict) {
+	show(m.appState, appStates, v.Network.State, measurements.ControlApp)
+	given := map[string]*measurements.AppVerdict{}
+	for i := range v.Apps {
+		given[v.Apps[i].App] = &v.Apps[i]
+		m.showApp(&v.Apps[i])
+	}
+	for _, app := range m.apps {
+		if given[app.ID] == nil {
+			show(m.appState, appStates, measurements.Skipped, app.ID)
+		}
+		for _, t := range app.Targets {
+			if !judged(given[app.ID], t.ID) {
+				show(m.targetState, layerStates, measurements.Skipped, app.ID, t.ID)
+			}
+		}
+		for _, layer := range layersOf(app) {
+			if worstAt(given[app.ID], layer) == "" {
+				show(m.layerState, layerStates, measurements.Skipped, app.ID, string(layer))
+			}
+		}
+	}
+}
+
+func judged(app *measurements.AppVerdict, target string) bool {
+	return app != nil && slices.ContainsFunc(app.Targets, func(t measurements.TargetVerdict) bool { return t.Target == target })
+}
+
+func (m *Metrics) showApp(app *measurements.AppVerdict) {
+	show(m.appState, appStates, app.State, app.App)
+	for _, t := range app.Targets {
+		show(m.targetState, layerStates, t.State, app.App, t.Target)
+	}
+	for _, layer := range measurements.Layers {
+		if state := worstAt(app, layer); state != "" {
+			show(m.layerState, layerStates, state, app.App, string(layer))
+		}
+	}
+}
+
+// severity orders states as the judging does, from "not measured" to "blocked".
+var severity = []measurements.State{
+	measurements.Skipped, measurements.OK, measurements.Local, measurements.Inconclusive,
+	measurements.Down, measurements.Throttled, measurements.Partial, measurements.Blocked,
+}
+
+// worstAt is the worst state of a layer over an app's targets, "" where it was not measured.
+func worstAt(app *measurements.AppVerdict, layer measurements.Layer) measurements.State {
+	if app == nil {
+		return ""
+	}
+	var worst measurements.State
+	for _, t := range app.Targets {
+		for _, l := range t.Layers {
+			if l.Layer == layer && slices.Index(severity, l.State) > slices.Index(severity, worst) {
+				worst = l.State
+			}
+		}
+	}
+	return worst
+}
+
+func show(v *prometheus.GaugeVec, states []measurements.State, is measurements.State, labels ...string) {
+	for _, state := range states {
+		value := 0.0
+		if state == is {
+			value = 1
+		}
+		v.WithLabelValues(append(slices.Clone(labels), string(state))...).Set(value)
+	}
+}
+
+// showNetwork says what neutral hosts answered. The judging weighs TLS by operators; at the other
+// layers one answer is enough to say that something comes through.
+func (m *Metrics) showNetwork(gate *measurements.Measurement, n *measurements.NetworkVerdict) {
+	type layerFamily struct{ family, layer string }
+	up := map[layerFamily]bool{}
+	for i := range gate.Observations {
+		o := &gate.Observations[i]
+		switch o.Operation {
+		case measurements.Resolve, measurements.Connect, measurements.QUICHandshake:
+			key := layerFamily{string(o.Family), string(o.Layer())}
+			up[key] = up[key] || o.OK()
+		}
+	}
+	for family, alive := range map[measurements.Family]*bool{measurements.IPv4: n.IPv4, measurements.IPv6: n.IPv6} {
+		if alive != nil {
+			up[layerFamily{string(family), string(measurements.LayerTLS)}] = *alive
+		}
+	}
+	m.networkUp.Reset() // what was not tested now is not known now
+	for key, ok := range up {
+		value := 0.0
+		if ok {
+			value = 1
+		}
+		m.networkUp.WithLabelValues(key.family, key.layer).Set(value)
+	}
+}
+
+func (m *Metrics) showVantage(v measurements.Vantage) {
+	asn, country := "", v.Country
+	if v.ASN > 0 {
+		asn = strconv.Itoa(v.ASN)
+	}
+	if country == "" {
+		country = "ZZ"
+	}
+	m.vantageInfo.Reset()
+	m.vantageInfo.WithLabelValues(country, asn, v.Label, v.Epoch).Set(1)
+}

@@ -1,0 +1,12 @@
+// Package web serves the metrics and a page for the volunteer, on the machine that measures.
+//
+//	/              what was found in the last round, in words
+//	/metrics       the same for Prometheus
+//	/-/healthy     200 while the process serves
+//	/-/ready       200 once it is ready, else 503
+//	/-/reload      POST or PUT: read the configuration again
+//
+// The page says who measures what, which some governments would like to know. So it listens on
+// loopback unless told otherwise; it loads nothing from elsewhere; and it answers no other web site
+// that the volunteer's browser has open: see guard.go.
+package web

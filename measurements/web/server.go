@@ -1,0 +1,117 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+)
+
+const (
+	// scrapeTimeout bounds a gathering, chosen by us below Prometheus' default of ten seconds.
+	scrapeTimeout = 8 * time.Second
+
+	// maxScrapes bounds gatherings at the same time. Chosen by us: a small machine has few readers.
+	maxScrapes = 4
+)
+
+// Config is what a Server shows and where it listens.
+type Config struct {
+	// View gives what the page shows, at every request. Required.
+	View func() View
+	// Gatherer gives the metrics. Required.
+	Gatherer prometheus.Gatherer
+	// Registerer takes the promhttp_* metrics about scrapes. Optional; nil makes none.
+	Registerer prometheus.Registerer
+	// Ready says whether the program is ready. Optional; nil is always.
+	Ready func() bool
+	// Reload reads the configuration again; its error is shown to whoever asked. Optional; nil
+	// answers 501.
+	Reload func() error
+
+	// Listen are the addresses of ListenAndServe, "127.0.0.1:9877".
+	Listen []string
+	// Hosts are names under which the page may be asked for on loopback, beside localhost and
+	// addresses: a reverse proxy's, say. Optional.
+	Hosts []string
+	// WebConfigFile is exporter-toolkit's, for TLS and passwords. Optional; "" is neither.
+	WebConfigFile string
+	// SystemdSocket takes the sockets that systemd opened instead of Listen. Linux only.
+	SystemdSocket bool
+	Log           zerolog.Logger
+}
+
+// Server serves the page and the metrics.
+type Server struct {
+	config  Config
+	handler http.Handler
+}
+
+// New makes a server, which does not listen yet.
+func New(c Config) *Server {
+	s := &Server{config: c}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.Handle("GET /metrics", s.metrics())
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "telltale is healthy.") })
+	mux.HandleFunc("GET /-/ready", s.ready)
+	mux.HandleFunc("POST /-/reload", s.reload)
+	mux.HandleFunc("PUT /-/reload", s.reload)
+	s.handler = s.guard(mux)
+	return s
+}
+
+// Handler serves everything, guarded.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) metrics() http.Handler {
+	options := promhttp.HandlerOpts{
+		ErrorLog:            scrapeLog{s.config.Log},
+		ErrorHandling:       promhttp.ContinueOnError, // what can be said is said
+		Registry:            s.config.Registerer,
+		EnableOpenMetrics:   true,
+		MaxRequestsInFlight: maxScrapes,
+		Timeout:             scrapeTimeout,
+	}
+	h := promhttp.HandlerFor(s.config.Gatherer, options)
+	if s.config.Registerer != nil {
+		h = promhttp.InstrumentMetricHandler(s.config.Registerer, h)
+	}
+	return h
+}
+
+// scrapeLog is what promhttp wants of a logger.
+type scrapeLog struct{ log zerolog.Logger }
+
+func (l scrapeLog) Println(v ...any) { l.log.Error().Msg(fmt.Sprint(v...)) }
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.config.Ready != nil && !s.config.Ready() {
+		say(w, http.StatusServiceUnavailable, "telltale is not ready yet.")
+		return
+	}
+	say(w, http.StatusOK, "telltale is ready.")
+}
+
+func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
+	if s.config.Reload == nil {
+		say(w, http.StatusNotImplemented, "This telltale has no configuration to read again.")
+		return
+	}
+	if err := s.config.Reload(); err != nil {
+		s.config.Log.Error().Err(err).Msg("the configuration was not reloaded")
+		say(w, http.StatusInternalServerError, "The configuration was not reloaded; the old one stays: "+err.Error())
+		return
+	}
+	s.config.Log.Info().Msg("the configuration was reloaded")
+	say(w, http.StatusOK, "The configuration was reloaded.")
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, text)
+}

@@ -1,0 +1,134 @@
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+)
+
+// neutralSuffix ends the random names of control N: IANA's documentation domain, which nobody
+// blocks and nobody is hurt by (RFC 2606, section 3).
+const neutralSuffix = ".example.com"
+
+// neutralFor is the name of control N for a target's name: the catalogue's, else a random label, so
+// that the whole is as long as the target's name where that can be. A filter that looks at lengths
+// then sees no difference.
+func neutralFor(t Target, name string) string {
+	if t.Neutral != "" {
+		return t.Neutral
+	}
+	n := min(max(len(name)-len(neutralSuffix), 4), 63) // a label has at most 63 octets (RFC 1035, section 2.3.4)
+	var b strings.Builder
+	for range n {
+		var c [1]byte
+		_, _ = rand.Read(c[:]) // never fails
+		b.WriteByte('a' + c[0]%26)
+	}
+	return b.String() + neutralSuffix
+}
+
+// resolveSystem asks the resolvers under test, the next one where one is silent, as a stub does.
+func (p *Plan) resolveSystem(ctx context.Context, s *sheet, r role, name string, f measurements.Family) measurements.Observation {
+	var o measurements.Observation
+	for _, res := range p.System {
+		sctx, cancel := p.step(ctx)
+		o = p.Host.Resolve(sctx, res, name, f)
+		cancel()
+		anonymous(&o)
+		if o.DNS != nil && o.DNS.Rcode >= 0 || ctx.Err() != nil {
+			break
+		}
+	}
+	if o.Operation != "" {
+		s.note(r, o)
+	}
+	return o
+}
+
+// anonymous takes the address of a resolver of the system's out of the record: it may be the home's own.
+func anonymous(o *measurements.Observation) {
+	o.Endpoint = ""
+	if o.DNS != nil {
+		o.DNS.Resolver = measurements.SystemResolver
+	}
+}
+
+// askTrusted is control D: the same resolver over TCP (is it UDP that lies?), then the trusted ones
+// until one of them gives an address.
+func (p *Plan) askTrusted(ctx context.Context, s *sheet, target, name string, f measurements.Family) []netip.Addr {
+	if p.Without[measurements.D] {
+		return nil
+	}
+	r := role{target: target, control: measurements.D}
+	if len(p.System) > 0 {
+		if tcp := overTCP(p.System[0]); tcp.URL != "" {
+			sctx, cancel := p.step(ctx)
+			o := p.Host.Resolve(sctx, tcp, name, f)
+			cancel()
+			anonymous(&o)
+			s.note(r, o)
+		}
+	}
+	for _, res := range p.Trusted {
+		if ctx.Err() != nil {
+			return nil
+		}
+		sctx, cancel := p.step(ctx)
+		o := p.Host.Resolve(sctx, res, name, f)
+		cancel()
+		s.note(r, o)
+		if o.OK() && o.DNS != nil && len(o.DNS.Addresses) > 0 {
+			return o.DNS.Addresses
+		}
+	}
+	return nil
+}
+
+// overTCP is the same resolver over TCP, where it is one that is asked over UDP.
+func overTCP(r Resolver) Resolver {
+	rest, udp := strings.CutPrefix(r.URL, "udp://")
+	if !udp {
+		return Resolver{}
+	}
+	return Resolver{URL: "tcp://" + rest, Addresses: r.Addresses}
+}
+
+// wantsNeutral says whether control N is made before this target's own steps.
+func (p *Plan) wantsNeutral(key string) bool {
+	if p.Without[measurements.N] {
+		return false
+	}
+	return p.Thorough || p.Suspicion != nil && p.Suspicion.Suspected(key) || p.Rotation.Includes(key)
+}
+
+// Silence on a fresh connection is kept for about one round trip, so that what an injector sends
+// right after the accept is seen before we speak. Bounded: a slow path must not cost seconds.
+const (
+	leastSettle = 20 * time.Millisecond
+	mostSettle  = 300 * time.Millisecond
+)
+
+func settleFor(connect measurements.Seconds) time.Duration {
+	return min(max(time.Duration(connect), leastSettle), mostSettle)
+}
+
+// pingShare is the part of the step timeout that control V may take: it only says whether anything
+// is there, after a handshake had the whole time.
+const pingShare = 3
+
+// ping is control V: does any QUIC server, or anybody, answer at this address?
+func (c chain) ping(ctx context.Context) {
+	if c.p.Without[measurements.V] {
+		return
+	}
+	sctx, cancel := context.WithTimeout(ctx, c.p.Timeout/pingShare)
+	defer cancel()
+	o := c.p.Host.VersionPing(sctx, c.ep)
+	r := c.role
+	r.control, r.conn = measurements.V, c.s.conn()
+	c.s.note(r, o)
+}

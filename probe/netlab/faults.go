@@ -1,0 +1,87 @@
+package netlab
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Fault is innocent trouble at a server: what a prober must never take for censorship. Faults are
+// data: a scenario file's [[fault]] is decoded into this. They are in place from the world's start.
+type Fault struct {
+	Kind FaultKind `toml:"kind"`
+
+	// Host says whose trouble it is. What concerns a whole machine (down, refuse, mute …) hits every
+	// name that shares its addresses.
+	Host string `toml:"host"`
+	// Address narrows it to one machine; without Host it concerns all that is there. Data centres
+	// and resolvers are named so.
+	Address netip.Addr `toml:"address"`
+
+	Status     int    `toml:"status"`     // of http_status
+	Location   string `toml:"location"`   // of http_status with a redirect
+	Advertised bool   `toml:"advertised"` // of no_h3: Alt-Svc goes on offering it
+
+	Latency Span    `toml:"latency"` // of slow: added one way
+	Rate    int64   `toml:"rate"`    // of slow: bit/s; 0 = unlimited
+	Loss    float64 `toml:"loss"`    // of slow: share of packets, each way
+}
+
+// Span is a duration that a file writes in words: "300ms".
+type Span time.Duration
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (s *Span) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	*s = Span(d)
+	return err
+}
+
+// FaultKind says what is wrong.
+type FaultKind string
+
+// The kinds of faults.
+const (
+	FaultDown               FaultKind = "down"                // nothing at the address: silence
+	FaultRefuse             FaultKind = "refuse"              // the machine is up, its services are not
+	FaultMute               FaultKind = "mute"                // accepts, and never says a word
+	FaultHTTPStatus         FaultKind = "http_status"         // answers everything with Status
+	FaultExpiredCertificate FaultKind = "expired_certificate" // three days ago
+	FaultWrongCertificate   FaultKind = "wrong_certificate"   // another name's, under the trusted root
+	FaultNoH3               FaultKind = "no_h3"               // QUIC is off
+	FaultStaleEdge          FaultKind = "stale_edge"          // no longer knows this name: alert 112
+	FaultNoSNIDefault       FaultKind = "no_sni_default"      // alert 112 to every name that it doesn't know
+	FaultResetsPQ           FaultKind = "resets_pq"           // chokes on a hello of more than one segment
+	FaultMovedAddress       FaultKind = "moved_address"       // DNS leads elsewhere; the old address refuses
+	FaultGone               FaultKind = "gone"                // the name no longer exists, for anybody
+	FaultServfail           FaultKind = "servfail"            // a zone that no resolver can validate
+	FaultSlow               FaultKind = "slow"                // far away, thin or lossy
+	FaultDNSFilter          FaultKind = "dns_filter"          // the home router answers 0.0.0.0 for Host
+)
+
+// FaultKinds lists every kind, in the order of the documentation.
+var FaultKinds = []FaultKind{
+	FaultDown, FaultRefuse, FaultMute, FaultHTTPStatus, FaultExpiredCertificate, FaultWrongCertificate,
+	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
+	FaultServfail, FaultSlow, FaultDNSFilter,
+}
+
+// trouble is what is wrong with a machine.
+type trouble struct {
+	down, refuses, mute bool
+	noQUIC              bool
+	strictSNI           bool
+	smallHellos         bool
+	slow                bool
+	latency             time.Duration
+	rate                int64
+	loss                float64
+}
+
+// siteTrouble is what is wrong with one name on a machine.
+type siteTrouble struct {
+	status        int
+	location      string
+	expired       bool
+	certificateOf string
+	unknown       bool
+}

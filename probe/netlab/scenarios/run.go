@@ -1,0 +1,164 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/netlab"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+// Lab is what scenarios are run with: the apps and neutral hosts of the catalogue, and the trusted
+// resolvers of the configuration. The emulated internet is derived from these.
+type Lab struct {
+	Apps     []probe.App
+	Controls []probe.Control
+	Trusted  []probe.Resolver
+	// Parse reads a scenario's own catalogue.
+	Parse func(name string, data []byte) (probe.App, error)
+	// Without switches controls off, WithoutRule one of the scenario's rules or faults, counted from 1
+	// (rules first; 0 none): the mutation tests show that verdicts depend on them.
+	Without     map[measurements.Control]bool
+	WithoutRule int
+}
+
+// Gate is the name under which Lab.Without switches off the gate.
+const Gate measurements.Control = "gate"
+
+// between is the time from one round of a scenario to the next: past any residual time in use.
+const between = time.Hour
+
+// Run makes a scenario's rounds in virtual time, so that a minute's timeout costs nothing, and
+// compares the last verdict with what is expected. An error says that the scenario could not be run.
+func (l *Lab) Run(s *Scenario) (result *Result, err error) {
+	synctest.Test(&testing.T{}, func(*testing.T) { result, err = l.run(s) })
+	return result, err
+}
+
+func (l *Lab) run(s *Scenario) (*Result, error) {
+	apps, err := l.apps(s)
+	if err != nil {
+		return nil, err
+	}
+	world, err := l.world(s, apps)
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	defer func() { _ = world.Close() }()
+	plan, err := l.plan(s, apps, world)
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	result := &Result{Scenario: s, History: &measurements.History{}}
+	for i := range max(s.Rounds, 1) {
+		if i > 0 {
+			result.History.Learn(&result.Round, &result.Verdict)
+			time.Sleep(between)
+		}
+		result.Round = plan.Run(context.Background())
+		result.Verdict = measurements.Judge(&result.Round, result.History)
+	}
+	result.Wrong = s.Compare(&result.Verdict)
+	return result, nil
+}
+
+func (l *Lab) apps(s *Scenario) ([]probe.App, error) {
+	var out []probe.App
+	for _, a := range l.Apps {
+		if len(s.Apps) == 0 && s.Catalogue == "" || slices.Contains(s.Apps, a.ID) {
+			out = append(out, a)
+		}
+	}
+	if s.Catalogue != "" {
+		a, err := l.Parse(s.Name, []byte(s.Catalogue))
+		if err != nil {
+			return nil, fmt.Errorf("scenario %s: catalogue: %w", s.Name, err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+func (l *Lab) controls(s *Scenario) []probe.Control {
+	if l.Without[Gate] {
+		return nil
+	}
+	if len(s.Controls) == 0 {
+		return l.Controls
+	}
+	return slices.DeleteFunc(slices.Clone(l.Controls), func(c probe.Control) bool { return !slices.Contains(s.Controls, c.Operator) })
+}
+
+// world builds the scenario's internet.
+func (l *Lab) world(s *Scenario, apps []probe.App) (*netlab.World, error) {
+	access, err := s.Access.link()
+	if err != nil {
+		return nil, err
+	}
+	rules, faults := l.mutate(s)
+	o := netlab.Options{
+		Apps: apps, Controls: l.Controls, Trusted: l.Trusted, Seed: 1, Access: access,
+		HomeRouter: s.Home, CaptivePortal: s.Portal, Faults: faults,
+	}
+	w, err := netlab.New(o)
+	if err != nil {
+		return nil, err
+	}
+	w.Network().SetRoutes(!s.NoIPv4, !s.NoIPv6)
+	w.Network().Censor(rules...)
+	return w, nil
+}
+
+// mutate leaves out the rule or the fault that a mutation test switched off.
+func (l *Lab) mutate(s *Scenario) (rules []netlab.Rule, faults []netlab.Fault) {
+	for i, r := range s.Rules {
+		if i+1 != l.WithoutRule {
+			rules = append(rules, r.Rule)
+		}
+	}
+	for i, f := range s.Faults {
+		if i+1+len(s.Rules) != l.WithoutRule {
+			faults = append(faults, f)
+		}
+	}
+	return rules, faults
+}
+
+func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan, error) {
+	host := w.Host()
+	system, err := host.ResolversOfSystem()
+	if err != nil {
+		return nil, err
+	}
+	return &probe.Plan{
+		Host: host, Apps: apps, Controls: l.controls(s), System: system, Trusted: l.Trusted,
+		Families: []measurements.Family{measurements.IPv4, measurements.IPv6},
+		Timeout:  10 * time.Second, Parallel: 8, Thorough: true,
+		Ledger: schedule.NewLedger(10 * time.Minute), Without: l.Without,
+		Software: measurements.Software{Version: "lab", Rules: measurements.RulesVersion},
+	}, nil
+}
+
+func (a Access) link() (netlab.Link, error) {
+	link := netlab.Link{Latency: 25 * time.Millisecond, Loss: a.Loss, Rate: a.Rate}
+	for _, f := range []struct {
+		text string
+		to   *time.Duration
+	}{{a.Latency, &link.Latency}, {a.Jitter, &link.Jitter}} {
+		if f.text == "" {
+			continue
+		}
+		d, err := time.ParseDuration(f.text)
+		if err != nil {
+			return link, err
+		}
+		*f.to = d
+	}
+	return link, nil
+}

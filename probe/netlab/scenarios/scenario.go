@@ -1,0 +1,164 @@
+// Package scenarios is a set of worlds as data: what is wrong with the network, who documented it,
+// and what telltale has to make of it. The files beside this one are the scenarios; this package
+// reads them, runs the whole program against them in virtual time, and compares.
+//
+// At least as many scenarios are innocent as are censored: a site that is down, a lossy line or a
+// captive portal must never be called a block.
+package scenarios
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/netlab"
+)
+
+//go:embed worlds/*.toml
+var worlds embed.FS
+
+// Scenario is one world and what has to be found in it.
+type Scenario struct {
+	Name     string `toml:"-"`        // of the file
+	Sentence string `toml:"sentence"` // what happens, in a sentence
+	Source   string `toml:"source"`   // who documented it
+	Innocent bool   `toml:"innocent"` // nobody censors here
+
+	// Apps limits the built-in apps that are measured; empty means all.
+	Apps []string `toml:"apps"`
+	// Catalogue is a further app, in the form of a catalogue file.
+	Catalogue string `toml:"catalogue"`
+	// Rounds to make, one after the other; 0 means 1. They are thorough, an hour apart.
+	Rounds int `toml:"rounds"`
+	// Controls, if set, keeps only the gate's hosts of these operators.
+	Controls []string `toml:"controls"`
+	// Home: the resolver under test is a forwarder inside the home.
+	Home bool `toml:"home_resolver"`
+	// NoIPv4 and NoIPv6: the machine has no route for the family.
+	NoIPv4 bool `toml:"no_ipv4"`
+	NoIPv6 bool `toml:"no_ipv6"`
+	// Portal: the line ends at a captive portal.
+	Portal bool `toml:"captive_portal"`
+	// Access is the line.
+	Access Access `toml:"access"`
+
+	Rules  []Rule         `toml:"rule"`
+	Faults []netlab.Fault `toml:"fault"`
+	Expect []Expect       `toml:"expect"`
+	// Network is what the gate has to say; the zero value expects "ok".
+	Network ExpectNetwork `toml:"network"`
+	// States of whole apps, where they are part of the expectation.
+	States map[string]measurements.State `toml:"states"`
+}
+
+// Access is the volunteer's line. Zero values mean 25 ms one way, no loss, unlimited.
+type Access struct {
+	Latency string  `toml:"latency"`
+	Jitter  string  `toml:"jitter"`
+	Loss    float64 `toml:"loss"`
+	Rate    int64   `toml:"rate"` // bit/s
+}
+
+// Rule is a netlab.Rule with its times in words.
+type Rule struct {
+	netlab.Rule
+	From     string `toml:"from"`
+	Until    string `toml:"until"`
+	Delay    string `toml:"delay"`
+	Residual string `toml:"residual"`
+}
+
+// Expect is a finding that must be made. Empty fields match anything. What is found and not expected
+// is wrong, ok apart; what is expected and not found is wrong too.
+type Expect struct {
+	App        string                  `toml:"app"`
+	Target     string                  `toml:"target"`
+	Layer      measurements.Layer      `toml:"layer"`
+	Family     measurements.Family     `toml:"ip_family"`
+	State      measurements.State      `toml:"state"`
+	Signature  measurements.Signature  `toml:"signature"`
+	Confidence measurements.Confidence `toml:"confidence"`
+}
+
+// ExpectNetwork is what the gate must say.
+type ExpectNetwork struct {
+	State     measurements.State     `toml:"state"`
+	Signature measurements.Signature `toml:"signature"`
+}
+
+// All reads every scenario, sorted by name. An error names the file.
+func All() ([]Scenario, error) {
+	files, err := fs.Glob(worlds, "worlds/*.toml")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(files)
+	var out []Scenario
+	for _, file := range files {
+		data, err := worlds.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		s, err := Parse(strings.TrimSuffix(path.Base(file), ".toml"), data)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// Parse reads one scenario. Unknown keys are an error, and so is a scenario that expects nothing of
+// a censor: it could not be wrong.
+func Parse(name string, data []byte) (Scenario, error) {
+	s := Scenario{Name: name}
+	dec := toml.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&s); err != nil {
+		if strict, ok := err.(*toml.StrictMissingError); ok {
+			return s, fmt.Errorf("scenario %s: %s", name, strict.String())
+		}
+		return s, fmt.Errorf("scenario %s: %w", name, err)
+	}
+	if s.Sentence == "" || s.Source == "" {
+		return s, fmt.Errorf("scenario %s: sentence and source are needed", name)
+	}
+	if !s.Innocent && len(s.Expect) == 0 {
+		return s, fmt.Errorf("scenario %s: a censored world must expect a finding", name)
+	}
+	for i := range s.Rules {
+		if err := s.Rules[i].times(); err != nil {
+			return s, fmt.Errorf("scenario %s: rule %d: %w", name, i+1, err)
+		}
+		if s.Rules[i].ID == "" {
+			s.Rules[i].ID = fmt.Sprintf("rule-%d", i+1)
+		}
+	}
+	return s, nil
+}
+
+// times reads the durations that TOML has no type for.
+func (r *Rule) times() error {
+	for _, f := range []struct {
+		text string
+		to   *time.Duration
+	}{{r.From, &r.Rule.From}, {r.Until, &r.Rule.Until}, {r.Delay, &r.Rule.Delay}, {r.Residual, &r.Rule.Residual}} {
+		if f.text == "" {
+			continue
+		}
+		d, err := time.ParseDuration(f.text)
+		if err != nil {
+			return err
+		}
+		*f.to = d
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package netlab
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/telltale-probe/telltale/probe"
+)
+
+// Options say which world is wanted. The zero value is a world with a resolver and example.com.
+type Options struct {
+	Apps     []probe.App      // every host, address and path of their targets is emulated
+	Controls []probe.Control  // the gate's neutral hosts
+	Trusted  []probe.Resolver // the public resolvers of control D, at their real addresses
+
+	Resolver   netip.Addr // the ISP's, which the vantage is configured with; default: 192.0.2.53
+	HomeRouter bool       // a router at 192.168.1.1 forwards queries: the vantage is configured with it instead
+	Faults     []Fault    // innocent trouble, there from the start
+	Access     Link       // the volunteer's own line; default: 5 ms, as fast as can be
+	Seed       uint64     // of everything that the wire leaves to chance
+
+	// CaptivePortal puts PortalRules(false) on the wire: DNS stays honest.
+	CaptivePortal bool
+}
+
+// World is an emulated internet: an honest one, until rules are put on its wire. Closing it ends
+// all of its goroutines. It opens no socket and has no global state, so that worlds can live side
+// by side, and inside a testing/synctest bubble.
+type World struct {
+	network   *Network
+	trust     *certifier
+	zone      *authority
+	machines  []*machine // in order of their addresses
+	resolvers []netip.AddrPort
+
+	alive context.Context // ends with the world
+	end   context.CancelFunc
+	once  sync.Once
+	ended error
+}
+
+// The addresses of what stands near the vantage. 192.0.2.0/24 is for documentation (RFC 5737).
+var (
+	ispResolver = netip.AddrFrom4([4]byte{192, 0, 2, 53})
+	homeRouter  = netip.AddrFrom4([4]byte{192, 168, 1, 1})
+)
+
+// New builds a world and starts it. It fails on a fault that fits nothing in it; all such errors
+// come at once. The caller closes it.
+func New(o Options) (*World, error) {
+	if !o.Resolver.IsValid() {
+		o.Resolver = ispResolver
+	}
+	if o.Access == (Link{}) {
+		o.Access = Link{Latency: 5 * time.Millisecond}
+	}
+	trust, err := newCertifier("Emulated Trust")
+	if err != nil {
+		return nil, err
+	}
+	forger, err := newCertifier("Emulated Filter")
+	if err != nil {
+		return nil, err
+	}
+	p := newPlan(o, trust, forger)
+	var errs []error
+	for _, f := range o.Faults {
+		errs = append(errs, p.afflict(f))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+
+	w := &World{network: NewNetwork(o.Seed), trust: trust, zone: p.zone}
+	w.alive, w.end = context.WithCancel(context.Background())
+	w.configure(o, p)
+	for _, m := range w.machines {
+		if err := m.start(w.network); err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+	}
+	if o.CaptivePortal {
+		w.CaptivePortal(false)
+	}
+	return w, nil
+}
+
+// configure lays the links and tells the vantage its resolver.
+func (w *World) configure(o Options, p *plan) {
+	for _, m := range p.machines {
+		w.machines = append(w.machines, m)
+	}
+	slices.SortFunc(w.machines, func(a, b *machine) int { return a.address.Compare(b.address) })
+	w.network.SetAccess(o.Access)
+	for _, m := range w.machines {
+		w.network.SetPath(m.path())
+	}
+	w.resolvers = []netip.AddrPort{netip.AddrPortFrom(o.Resolver, 53)}
+	if o.HomeRouter {
+		p.machines[homeRouter].dns.upstream = forward(w.alive, w.network.Dial, o.Resolver)
+		w.resolvers = []netip.AddrPort{netip.AddrPortFrom(homeRouter, 53)}
+	}
+}
+
+// Host is the vantage's door to this internet.
+func (w *World) Host() probe.Host {
+	return probe.Host{
+		Dial:            w.network.Dial,
+		SystemResolvers: func() ([]netip.AddrPort, error) { return slices.Clone(w.resolvers), nil },
+		Routable:        w.network.Routable,
+		Roots:           w.Roots(),
+	}
+}
+
+// Network is the wire: where a censor is put, and links are changed.
+func (w *World) Network() *Network { return w.network }
+
+// Roots are the only roots that anybody trusts here.
+func (w *World) Roots() *x509.CertPool { return w.trust.pool() }
+
+// Addresses are those to which a name honestly leads, IPv4 first; none if there is no such name.
+func (w *World) Addresses(name string) []netip.Addr {
+	return slices.Clone(w.zone.addresses(name))
+}
+
+// Close ends the world and all of its goroutines, and waits for them.
+func (w *World) Close() error {
+	w.once.Do(func() {
+		w.end()
+		var errs []error
+		for _, m := range w.machines {
+			errs = append(errs, m.stop())
+		}
+		w.ended = errors.Join(append(errs, w.network.Close())...)
+	})
+	return w.ended
+}

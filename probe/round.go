@@ -1,0 +1,208 @@
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	mrand "math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+// Plan is everything a round needs. It says which steps are made, where and in which order; what
+// they mean is said elsewhere. Run may be called again and again; the ledger, the budget and the
+// suspicion carry over.
+type Plan struct {
+	Host     Host
+	Apps     []App
+	Controls []Control
+	System   []Resolver // under test
+	Trusted  []Resolver // control D
+	Families []measurements.Family
+
+	Timeout  time.Duration // of one step
+	Parallel int           // endpoints measured at the same time
+
+	// Thorough is `once`: N before every T, and both shapes of hello. Otherwise N comes for targets
+	// under suspicion and for a rotating eighth of the others, and one shape, at random.
+	Thorough  bool
+	Ledger    *schedule.Ledger
+	Budget    *schedule.Budget
+	Rotation  schedule.Rotation
+	Suspicion *schedule.Suspicion
+
+	Software measurements.Software
+	Vantage  measurements.Vantage
+
+	// Without switches controls off. Only tests do that, to show that verdicts depend on them.
+	Without map[measurements.Control]bool
+	// Seen, if set, is told of every observation as it is made, with the app's id. It must be quick
+	// and safe for concurrent use.
+	Seen func(app string, o measurements.Observation)
+	// Bytes, if set, is told of the estimated bytes on the wire of each step.
+	Bytes func(out, in int64)
+
+	slots  chan struct{}
+	places places
+}
+
+// Run makes one round: the gate first, then all apps side by side. It returns what was seen so far
+// when ctx ends. Every connection is closed when it returns.
+func (p *Plan) Run(ctx context.Context) measurements.Round {
+	p.slots = make(chan struct{}, max(p.Parallel, 1))
+	p.places = places{}
+	round := measurements.Round{ID: randomID(), Started: time.Now()}
+	gate := p.sheet(round, measurements.ControlApp)
+	p.measureGate(ctx, gate)
+	round.Gate = gate.close()
+
+	sheets := make([]*sheet, len(p.Apps))
+	var wg sync.WaitGroup
+	for i, app := range p.Apps {
+		sheets[i] = p.sheet(round, app.ID)
+		sheets[i].m.Targets = infos(app)
+		if p.offline(&round.Gate) {
+			sheets[i].skipAll(app, measurements.SkipOffline)
+			continue
+		}
+		for _, j := range mrand.Perm(len(app.Targets)) {
+			wg.Go(func() { p.measureTarget(ctx, sheets[i], app.Targets[j]) })
+		}
+	}
+	wg.Wait()
+	for _, s := range sheets {
+		round.Apps = append(round.Apps, s.close())
+	}
+	round.Runtime = measurements.Seconds(time.Since(round.Started))
+	return round
+}
+
+// offline says whether the gate got nothing from anywhere: the apps are then left alone, since
+// nothing that they would show could be told from our own line.
+func (p *Plan) offline(gate *measurements.Measurement) bool {
+	if len(p.Controls) == 0 {
+		return false
+	}
+	for i := range gate.Observations {
+		o := &gate.Observations[i]
+		if o.Operation != measurements.Resolve && (o.OK() || o.Received > 0 || o.Failure == measurements.ConnectionRefused || o.Failure == measurements.ConnectionReset) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Plan) sheet(round measurements.Round, app string) *sheet {
+	return &sheet{plan: p, m: measurements.Measurement{
+		ID: randomID(), Round: round.ID, App: app, Started: time.Now(),
+		Observations: []measurements.Observation{}, Targets: []measurements.TargetInfo{},
+		Software: p.Software, Vantage: p.Vantage,
+	}}
+}
+
+// close ends a sheet. Nothing may be noted after it.
+func (s *sheet) close() measurements.Measurement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m.Runtime = measurements.Seconds(time.Since(s.m.Started))
+	return s.m
+}
+
+func (s *sheet) skipAll(app App, reason string) {
+	for _, t := range app.Targets {
+		s.skip(measurements.Skip{Target: t.ID, Reason: reason})
+	}
+}
+
+func infos(app App) []measurements.TargetInfo {
+	out := make([]measurements.TargetInfo, 0, len(app.Targets))
+	for _, t := range app.Targets {
+		info := measurements.TargetInfo{ID: t.ID, Hosts: t.Hosts, Essential: t.Essential, Group: t.Group}
+		for _, w := range t.Probes {
+			info.Probes = append(info.Probes, string(w))
+		}
+		out = append(out, info)
+	}
+	return out
+}
+
+// slot waits for one of the plan's places to work in, and says whether it got one before ctx ended.
+func (p *Plan) slot(ctx context.Context) (release func(), ok bool) {
+	select {
+	case p.slots <- struct{}{}:
+		return func() { <-p.slots }, ctx.Err() == nil
+	case <-ctx.Done():
+		return func() {}, false
+	}
+}
+
+// step bounds one step by the plan's timeout.
+func (p *Plan) step(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, p.Timeout)
+}
+
+func (p *Plan) spend(out, in int64) {
+	if p.Budget != nil {
+		p.Budget.Spend(out + in)
+	}
+	if p.Bytes != nil {
+		p.Bytes(out, in)
+	}
+}
+
+// families lists the wanted families for which this machine has a route.
+func (p *Plan) families(transport string) (routed, unrouted []measurements.Family) {
+	for i, f := range p.Families {
+		if i > 0 && p.Without[measurements.F] {
+			break
+		}
+		if p.Host.IsRoutable(transport + digit(f)) {
+			routed = append(routed, f)
+		} else {
+			unrouted = append(unrouted, f)
+		}
+	}
+	return routed, unrouted
+}
+
+// digit is how Go's network names tell the families apart.
+func digit(f measurements.Family) string {
+	if f == measurements.IPv6 {
+		return "6"
+	}
+	return "4"
+}
+
+func randomID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand, since Go 1.24)
+	return hex.EncodeToString(b[:])
+}
+
+// places makes sure that no two chains are at the same (transport, ip, port) at once: the one would
+// be seen as the other's cause. The locks are channels, since they are held over waits on the
+// network, and virtual time stands still for who waits on a mutex.
+type places struct {
+	mu   sync.Mutex
+	busy map[schedule.Place]chan struct{}
+}
+
+func (ps *places) lock(transport string, ep netip.AddrPort) (unlock func()) {
+	key := schedule.Place{Transport: transport, Endpoint: ep}
+	ps.mu.Lock()
+	if ps.busy == nil {
+		ps.busy = map[schedule.Place]chan struct{}{}
+	}
+	c := ps.busy[key]
+	if c == nil {
+		c = make(chan struct{}, 1)
+		ps.busy[key] = c
+	}
+	ps.mu.Unlock()
+	c <- struct{}{}
+	return func() { <-c }
+}

@@ -1,0 +1,15 @@
+// Package schedule says when to measure, and what must be left alone.
+//
+// It opens no socket and knows no verdict. Its four small parts answer one question each:
+//
+//	Ledger      did something fail here so recently that touching it again would prolong a block?
+//	Budget      may this many bytes leave and enter the home now?
+//	Next        how long until the next round?
+//	Rotation    which endpoints get control N in this round, beside those under Suspicion?
+//
+// All of them live for as long as the program and are safe for concurrent use. What must survive a
+// restart has a Snapshot and a Restore: a program that is restarted in a loop must neither spend
+// more nor touch a resting place.
+//
+// Time is the standard library's: under testing/synctest a day of rounds takes microseconds.
+package schedule

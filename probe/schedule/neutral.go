@@ -1,0 +1,58 @@
+package schedule
+
+import (
+	"crypto/sha256"
+	"sync"
+)
+
+// Turns is the number of rounds in which the rotation visits every endpoint once. Control N costs
+// as much as T, and what always worked needs it only now and then, to keep known how an edge
+// answers N on a clean line (DESIGN, section 2).
+const Turns = 8
+
+// Rotation is the number of a round, and says which eighth of the endpoints gets control N in it.
+// The zero value is a first round like any other.
+type Rotation uint64
+
+// Next is the rotation of the round after.
+func (r Rotation) Next() Rotation { return r + 1 }
+
+// Includes says whether the key's turn is in this round. In any eight rounds in a row every key has
+// exactly one, whichever keys come and go beside it.
+func (r Rotation) Includes(key string) bool {
+	// The keys of one app differ in a digit only: it takes a hash that spreads those, too.
+	sum := sha256.Sum256([]byte(key))
+	return uint64(sum[0])%Turns == uint64(r)%Turns
+}
+
+// Suspicion is the set of what failed lately. It gets control N in every round, because only N
+// before T can tell a name that is blocked from a server that is down. The zero value is empty and
+// ready. It is not kept across restarts: the stored history says it anew.
+type Suspicion struct {
+	mu   sync.RWMutex
+	keys map[string]bool
+}
+
+// Suspect puts a key under suspicion.
+func (s *Suspicion) Suspect(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keys == nil {
+		s.keys = map[string]bool{}
+	}
+	s.keys[key] = true
+}
+
+// Clear takes the suspicion away.
+func (s *Suspicion) Clear(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.keys, key)
+}
+
+// Suspected says whether the key is under suspicion.
+func (s *Suspicion) Suspected(key string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.keys[key]
+}

@@ -1,0 +1,122 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"net/http"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+)
+
+// negotiate answers any long header with version negotiation.
+func negotiate(versions ...uint32) func([]byte) [][]byte {
+	return func(b []byte) [][]byte {
+		destination, rest, ok := cid(b[5:])
+		if !ok {
+			return nil
+		}
+		source, _, ok := cid(rest)
+		if !ok {
+			return nil
+		}
+		return [][]byte{negotiationPacket(source, destination, versions...)}
+	}
+}
+
+func negotiationPacket(destination, source []byte, versions ...uint32) []byte {
+	b := append([]byte{0x80, 0, 0, 0, 0, byte(len(destination))}, destination...)
+	b = append(append(b, byte(len(source))), source...)
+	for _, v := range versions {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	return b
+}
+
+func TestVersionPing(t *testing.T) {
+	t.Parallel()
+	stranger := func([]byte) [][]byte { return [][]byte{negotiationPacket([]byte("12345678"), []byte("12345678"), 1)} }
+	for _, c := range []struct {
+		name     string
+		ep       netip.AddrPort
+		want     measurements.Failure
+		versions string
+	}{
+		{"a real server", serveQUIC(t, serverConfig(good, "h3"), http.NotFoundHandler()), "", "v1,v2"},
+		{"an answer", serveUDP(t, negotiate(0xfafafafa, 1)), "", "v1"},
+		{"somebody else's answer", serveUDP(t, stranger), measurements.Timeout, ""},
+		{"an empty answer", serveUDP(t, negotiate()), measurements.Timeout, ""},
+		{"silence", serveUDP(t, silent), measurements.Timeout, ""},
+		{"refused", closed(t, "udp"), measurements.ConnectionRefused, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := there.VersionPing(within(t, 4*brief), c.ep)
+			wantFailure(t, o, c.want)
+			if o.QUIC.Version != c.versions || o.Sent%initialSize != 0 || o.Transport != "quic" {
+				t.Errorf("got %+v, %d sent", o.QUIC, o.Sent)
+			}
+			if c.want == measurements.Timeout && o.QUIC.DatagramsSent != pings {
+				t.Errorf("sent %d datagrams", o.QUIC.DatagramsSent)
+			}
+		})
+	}
+}
+
+// A lost datagram is no closed port.
+func TestVersionPingIsRepeated(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	answer := negotiate(1)
+	o := there.VersionPing(within(t, 4*brief), serveUDP(t, func(b []byte) [][]byte {
+		if asked++; asked < 3 {
+			return nil
+		}
+		return answer(b)
+	}))
+	wantFailure(t, o, "")
+}
+
+func TestVersionPingEnds(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(brief/3, cancel)
+	o := there.VersionPing(ctx, serveUDP(t, silent))
+	wantFailure(t, o, measurements.Interrupted)
+	if time.Duration(o.Duration) > time.Second {
+		t.Errorf("it took %v", time.Duration(o.Duration))
+	}
+	flood := make([][]byte, 2*mostAnswers)
+	for i := range flood {
+		flood[i] = []byte("noise")
+	}
+	wantFailure(t, there.VersionPing(within(t, 4*brief), serveUDP(t, func([]byte) [][]byte { return flood })), measurements.Timeout)
+}
+
+func TestPingPacket(t *testing.T) {
+	t.Parallel()
+	packet, destination, source := pingPacket()
+	version := binary.BigEndian.Uint32(packet[1:])
+	if len(packet) != initialSize || packet[0]&0xc0 != 0xc0 || version&0x0f0f0f0f != 0x0a0a0a0a || bytes.Equal(destination, source) {
+		t.Errorf("got %x", packet[:32])
+	}
+}
+
+func FuzzParseNegotiation(f *testing.F) {
+	f.Add(negotiationPacket([]byte("12345678"), []byte("abcdefgh"), 1, 0x6b3343cf))
+	f.Add(negotiationPacket(nil, nil, 1))
+	f.Add([]byte{0x80, 0, 0, 0, 0, 255})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		vn, ok := parseNegotiation(b)
+		if !ok {
+			return
+		}
+		again := negotiationPacket(vn.destination, vn.source, vn.versions...)
+		if len(vn.versions) == 0 || !bytes.Equal(again[1:], b[1:]) {
+			t.Errorf("%x read as %+v", b, vn)
+		}
+	})
+}

@@ -1,0 +1,274 @@
+package probe
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+const (
+	// maxAddresses bounds the addresses of one name and family in a round: two tell one bad machine
+	// from a block, and further ones would only cost traffic. Chosen by us.
+	maxAddresses = 2
+	// appBody is how much of an app's verified page is read: the status line has said all that a
+	// verdict needs, and the volunteer pays for the rest.
+	appBody = 4 << 10
+	// keptBody is read from a peer that is not the app's own: as much as evidence keeps.
+	keptBody = 8 << 10
+	// visitBytes is the estimate for one endpoint with its controls, asked of the budget before it is
+	// measured: about what a trial of two handshakes with chains costs.
+	visitBytes = 24 << 10
+)
+
+// spot is one endpoint to visit, and how we came by it.
+type spot struct {
+	addr   netip.Addr
+	host   string // "" for a target that is addresses alone
+	origin measurements.Origin
+}
+
+// measureTarget resolves a target's names, visits the addresses, and where anything fails asks
+// control D and visits what it adds: blocks come in layers, and all are reported.
+func (p *Plan) measureTarget(ctx context.Context, s *sheet, t Target) {
+	routed, unrouted := p.families("tcp")
+	for _, f := range unrouted {
+		s.skip(measurements.Skip{Target: t.ID, Family: f, Reason: measurements.SkipNoFamily})
+	}
+	var wg sync.WaitGroup
+	for _, f := range routed {
+		if len(t.Hosts) == 0 {
+			p.visitAll(ctx, s, t, pick(t.Addresses, f, "", measurements.FromCatalogue), &wg, false)
+		}
+		for _, host := range t.Hosts {
+			wg.Go(func() { p.measureHost(ctx, s, t, host, f) })
+		}
+	}
+	wg.Wait()
+}
+
+// measureHost measures one name of a target over one family.
+func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string, f measurements.Family) {
+	release, ok := p.slot(ctx)
+	if !ok {
+		release()
+		s.skip(measurements.Skip{Target: t.ID, Family: f, Reason: measurements.SkipStopped})
+		return
+	}
+	o := p.resolveSystem(ctx, s, role{target: t.ID}, host, f)
+	release()
+	var first []spot
+	if o.OK() && o.DNS != nil {
+		first = pick(o.DNS.Addresses, f, host, measurements.FromSystem)
+	}
+	absent := f == measurements.IPv6 && o.Failure == measurements.DNSNoAnswer && len(pick(t.Addresses, f, host, "")) == 0
+	if absent {
+		return // the name has no IPv6: nothing to measure, and no lie worth asking after
+	}
+	worked := p.visitEach(ctx, s, t, first, p.wantsNeutral(s.key(t)))
+	if worked && len(first) > 0 && (o.DNS == nil || len(o.DNS.Late) == 0) {
+		return
+	}
+	second := pick(p.askTrusted(ctx, s, t.ID, host, f), f, host, measurements.FromTrusted)
+	if len(second) == 0 && len(first) == 0 {
+		second = pick(t.Addresses, f, host, measurements.FromCatalogue)
+	}
+	second = slices.DeleteFunc(second, func(b spot) bool {
+		return slices.ContainsFunc(first, func(a spot) bool { return a.addr == b.addr })
+	})
+	if len(first)+len(second) == 0 {
+		s.skip(measurements.Skip{Target: t.ID, Family: f, Reason: measurements.SkipNoAddr})
+	}
+	p.visitEach(ctx, s, t, second, !p.Without[measurements.N])
+}
+
+// pick takes the addresses of one family, in random order, a few.
+func pick(addrs []netip.Addr, f measurements.Family, host string, origin measurements.Origin) []spot {
+	var out []spot
+	for _, i := range rand.Perm(len(addrs)) {
+		if a := addrs[i].Unmap(); measurements.FamilyOf(a) == f && len(out) < maxAddresses && !a.IsLoopback() {
+			out = append(out, spot{a, host, origin})
+		}
+	}
+	return out
+}
+
+// visitEach visits the spots side by side and says whether all of them worked.
+func (p *Plan) visitEach(ctx context.Context, s *sheet, t Target, spots []spot, neutral bool) bool {
+	var wg sync.WaitGroup
+	all := p.visitAll(ctx, s, t, spots, &wg, neutral)
+	wg.Wait()
+	return *all
+}
+
+func (p *Plan) visitAll(ctx context.Context, s *sheet, t Target, spots []spot, wg *sync.WaitGroup, neutral bool) *bool {
+	all, mu := true, sync.Mutex{}
+	for _, sp := range spots {
+		for _, port := range p.ports(t) {
+			for _, w := range t.Probes {
+				wg.Go(func() {
+					if !p.visit(ctx, s, t, sp, netip.AddrPortFrom(sp.addr, port), w, neutral || p.wantsNeutral(s.key(t)+" "+sp.addr.String())) {
+						mu.Lock()
+						all = false
+						mu.Unlock()
+					}
+				})
+			}
+		}
+	}
+	return &all
+}
+
+// ports are a target's; without control P only the first.
+func (p *Plan) ports(t Target) []uint16 {
+	if p.Without[measurements.P] {
+		return t.Ports[:1]
+	}
+	return t.Ports
+}
+
+// visit measures one endpoint of a target: N first where it is wanted, then T. It says whether the
+// target's own steps passed; what was skipped counts as passed, since it asks for nothing more.
+func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.AddrPort, w Probe, neutral bool) bool {
+	transport := "tcp"
+	if w == ProbeH3 {
+		transport = "udp"
+	}
+	place := schedule.Place{Transport: transport, Endpoint: ep}
+	unlock := p.places.lock(transport, ep)
+	defer unlock()
+	release, ok := p.slot(ctx)
+	defer release()
+	reason := ""
+	switch {
+	case !ok:
+		reason = measurements.SkipStopped
+	case p.Ledger != nil && p.Ledger.Rests(place):
+		reason = measurements.SkipResidual
+	case p.Budget != nil && !p.Budget.Allow(visitBytes):
+		reason = measurements.SkipBudget
+	}
+	if reason != "" {
+		s.skip(measurements.Skip{Target: t.ID, Layer: firstLayer(w), Family: measurements.FamilyOf(ep.Addr()), Endpoint: ep.String(), Reason: reason})
+		return true
+	}
+	c := chain{p: p, s: s, ep: ep, role: role{target: t.ID, origin: sp.origin}}
+	if neutral {
+		c.role.trial = s.trial()
+	}
+	passed := c.visit(ctx, t, sp.host, w, neutral)
+	if !passed && p.Ledger != nil && ctx.Err() == nil {
+		p.Ledger.Fail(place)
+	}
+	return passed
+}
+
+func firstLayer(w Probe) measurements.Layer {
+	if w == ProbeH3 {
+		return measurements.LayerQUIC
+	}
+	return measurements.LayerTCP
+}
+
+// visit runs the steps that one word of the catalogue stands for.
+func (c chain) visit(ctx context.Context, t Target, host string, w Probe, neutral bool) bool {
+	switch w {
+	case ProbeTLS, ProbeHTTPS, ProbeWSS, ProbeLEGY:
+		return c.visitTLS(ctx, t, host, w, neutral)
+	case ProbeHTTP:
+		return c.visitHTTP(ctx, t, host, neutral)
+	case ProbeH3:
+		return c.visitQUIC(ctx, t, host, neutral)
+	}
+	return c.tcp(ctx)
+}
+
+func (c chain) visitTLS(ctx context.Context, t Target, host string, w Probe, neutral bool) bool {
+	path := ""
+	if w != ProbeTLS {
+		path = t.Path
+	}
+	if neutral && !c.neutral(func(n chain) bool {
+		at := ""
+		if path != "" {
+			at = "/"
+		}
+		return n.tls(ctx, neutralFor(t, host), at, measurements.Small, gateBody)
+	}) {
+		return false
+	}
+	if !c.p.Thorough {
+		return c.tls(ctx, host, path, someShape(), appBody)
+	}
+	return c.tls(ctx, host, "", measurements.Small, 0) && c.tls(ctx, host, path, measurements.Default, appBody)
+}
+
+func (c chain) visitHTTP(ctx context.Context, t Target, host string, neutral bool) bool {
+	if host == "" {
+		host = c.ep.Addr().String()
+	}
+	if neutral && !c.neutral(func(n chain) bool { return n.http(ctx, neutralFor(t, host), "/", gateBody) }) {
+		return false
+	}
+	return c.http(ctx, host, t.Path, keptBody)
+}
+
+// neutral makes control N, and says whether the target's own steps can follow. The TCP handshake
+// carries no name: where N could not even connect, T could not either, and is not made to try.
+func (c chain) neutral(steps func(chain) bool) bool {
+	n := c
+	n.role.control = measurements.N
+	steps(n)
+	return !c.s.connectFailed(n.role)
+}
+
+// connectFailed says whether the trial's connect failed under this control.
+func (s *sheet) connectFailed(r role) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.m.Observations {
+		o := &s.m.Observations[i]
+		if o.Trial == r.trial && o.Control == r.control && o.Operation == measurements.Connect && !o.OK() {
+			return true
+		}
+	}
+	return false
+}
+
+func (c chain) visitQUIC(ctx context.Context, t Target, host string, neutral bool) bool {
+	if neutral {
+		n := c
+		n.role.control = measurements.N
+		if !n.quic(ctx, neutralFor(t, host), "", measurements.Small, 0) && c.s.silent(n.role) {
+			c.ping(ctx)
+		}
+	}
+	if !c.p.Thorough {
+		return c.quic(ctx, host, t.Path, someShape(), appBody)
+	}
+	return c.quic(ctx, host, "", measurements.Small, 0) && c.quic(ctx, host, t.Path, measurements.Default, appBody)
+}
+
+// silent says whether the trial's QUIC handshake under this control met silence.
+func (s *sheet) silent(r role) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.m.Observations {
+		o := &s.m.Observations[i]
+		if o.Trial == r.trial && o.Control == r.control && o.Operation == measurements.QUICHandshake && o.Failure == measurements.Timeout {
+			return true
+		}
+	}
+	return false
+}
+
+func someShape() measurements.Shape {
+	if rand.IntN(2) == 0 {
+		return measurements.Small
+	}
+	return measurements.Default
+}
