@@ -61,14 +61,13 @@ type Rule struct {
 // Protocol says where in a flow a rule looks for its trigger.
 type Protocol string
 
-// The protocols. TCP matches the SYN, TLS the ClientHello, Cert the server's certificate in clear
-// (TLS 1.2), HTTP a clear request, DNS a query over UDP or TCP port 53, QUIC a version-1 Initial
-// (decrypted if Names is set), UDP any datagram.
+// The protocols. TCP matches the SYN, TLS the ClientHello, HTTP a clear request, DNS a query over
+// UDP or TCP port 53, QUIC a version-1 Initial (decrypted if Names is set), UDP any datagram. Any
+// matches SYNs and datagrams, and with Names whatever bears a name.
 const (
 	Any  Protocol = ""
 	TCP  Protocol = "tcp"
 	TLS  Protocol = "tls"
-	Cert Protocol = "cert"
 	HTTP Protocol = "http"
 	DNS  Protocol = "dns"
 	UDP  Protocol = "udp"
@@ -90,6 +89,8 @@ const (
 	Page        Action = "page"         // bytes in clear, then FIN
 	Intercept   Action = "intercept"    // complete the TLS handshake under another root
 	Cut         Action = "cut"          // stall after After bytes of the server's stream
+	CutReset    Action = "cut_reset"    // RST after After bytes of the server's stream
+	CutClose    Action = "cut_close"    // FIN after After bytes of the server's stream
 	Throttle    Action = "throttle"     // limit the flow to Rate
 	Delay       Action = "delay"        // add Delay one way
 	Lose        Action = "lose"         // lose single packets with Probability (TCP retransmits)
@@ -99,6 +100,9 @@ const (
 	DNSServfail Action = "dns_servfail"
 	DNSRefused  Action = "dns_refused"
 	DNSEmpty    Action = "dns_empty" // NOERROR without an answer
+	// DNSRedirect sends UDP queries to the resolver Answer instead, and its answers back as if from
+	// the one that was asked.
+	DNSRedirect Action = "dns_redirect"
 
 	QUICVersion Action = "quic_version" // a forged version negotiation
 	QUICClose   Action = "quic_close"   // a forged CONNECTION_CLOSE, with Alert as its code

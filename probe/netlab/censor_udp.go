@@ -1,0 +1,98 @@
+package netlab
+
+import (
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"github.com/telltale-probe/telltale/probe/hello"
+)
+
+// outward shows a datagram to the boxes. It says where it goes on to, if it does.
+func (c *datagramConn) outward(b []byte) (to netip.AddrPort, passes bool) {
+	f := c.flow
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dead {
+		return c.remote, false
+	}
+	if r := f.n.rests(f); r != nil {
+		return c.remote, c.act(r, event{}, b)
+	}
+	for _, e := range f.understand(b) {
+		r := f.n.match(f, e)
+		if r == nil {
+			continue
+		}
+		if r.Action == DNSRedirect && len(r.Answer) > 0 {
+			return netip.AddrPortFrom(r.Answer[0], 53), true
+		}
+		if !c.act(r, e, b) {
+			return c.remote, false
+		}
+	}
+	return c.remote, true
+}
+
+// understand is what a datagram shows: that it is one, and what it bears.
+func (f *flow) understand(b []byte) []event {
+	out := []event{{protocol: UDP}}
+	if f.to.Port() == 53 {
+		if e := readQuery(b); e.query != nil {
+			out = append(out, e)
+		}
+		return out
+	}
+	version, _, _, long := hello.ParseLongHeader(b)
+	if !long || version != hello.Version1 || f.initial.done {
+		return out
+	}
+	f.initial.seen++
+	e := event{protocol: QUIC, large: f.initial.seen > 1}
+	if msg, done, err := f.initial.reader.Add(b); err == nil && done {
+		f.initial.done = true
+		if h, err := hello.Parse(msg); err == nil {
+			e.name = strings.ToLower(h.ServerName)
+		}
+	}
+	return append(out, e)
+}
+
+// act does what a rule says to a datagram, and says whether it passes. The caller holds the flow's lock.
+func (c *datagramConn) act(r *Rule, e event, b []byte) (passes bool) {
+	f, at := c.flow, c.flow.injected(r)
+	switch r.Action {
+	case Drop:
+		if r.Direction == "in" {
+			f.deaf = true
+			return true
+		}
+		f.dead = e.protocol != DNS // a box that eats a query does not eat the next one's answer
+	case Reset:
+		c.inbox.put(arrival{at: at, errno: syscall.ECONNREFUSED})
+	case ICMP:
+		c.inbox.put(arrival{at: at, errno: icmpErrno(r.Code)})
+	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:
+		if e.query == nil {
+			return true
+		}
+		if answer := r.answer(e.query); answer != nil {
+			c.inbox.put(arrival{at: at, data: answer, from: c.remote})
+		}
+		return r.OnPath
+	case QUICVersion:
+		if forged, err := hello.ForgeVersionNegotiation(b, 0x6b3343cf, 0xff00001d); err == nil { // v2 and draft-29
+			c.inbox.put(arrival{at: at, data: forged, from: c.remote})
+		}
+		return r.OnPath
+	case QUICClose:
+		if forged, err := hello.ForgeClose(b, uint64(r.Alert), ""); err == nil {
+			c.inbox.put(arrival{at: at, data: forged, from: c.remote})
+		}
+		f.dead = !r.OnPath
+		return r.OnPath
+	default:
+		return true // what only streams can suffer
+	}
+	return false
+}

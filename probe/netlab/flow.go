@@ -1,0 +1,219 @@
+package netlab
+
+import (
+	"io"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// flow is what the boxes on the path keep of one connection, or of one UDP socket: what they have
+// read of it, and what they do to it since.
+type flow struct {
+	n         *Network
+	transport string // "tcp" or "udp"
+	to        netip.AddrPort
+	link      Link
+
+	mu             sync.Mutex
+	client, server *conn
+	prefix         []byte // the client's first bytes, until they are understood
+	read           bool   // understood, or given up
+	dead           bool   // nothing passes any more
+	deaf           bool   // nothing comes back any more
+	cut            *Rule  // acts on the server's stream after cut.After bytes
+	came           int64  // bytes of the server's stream so far
+	rate           int64  // throttled to, bit/s
+	free           [2]time.Time
+	late           time.Duration
+	drawn          map[string]bool // what rules with a probability drew for this flow
+	initial        initialReader
+}
+
+func (n *Network) newFlow(transport string, to netip.AddrPort, l Link) *flow {
+	return &flow{n: n, transport: transport, to: to, link: l, drawn: map[string]bool{}}
+}
+
+// upTo is the time from the vantage to the box of a rule, one way.
+func (f *flow) upTo(r *Rule) time.Duration {
+	return time.Duration(float64(f.link.Latency) * r.position())
+}
+
+// injected is when something arrives at the vantage that the box sends in answer to what leaves now.
+func (f *flow) injected(r *Rule) time.Time { return time.Now().Add(2 * f.upTo(r)) }
+
+// path is the flow's link, with what rules have made of it.
+func (f *flow) path() Link {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.link
+}
+
+func (f *flow) kill() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dead = true
+}
+
+// carry takes bytes of one end to the other, as far as the boxes let them.
+func (f *flow) carry(c *conn, part []byte) {
+	c.mu.Lock()
+	f = c.flow
+	out := c.out
+	c.mu.Unlock()
+	if c.client {
+		if f.outward(part) {
+			f.deliver(outward, out, part)
+		}
+		return
+	}
+	f.inward(out, part)
+}
+
+// outward reads the client's first bytes as a box would, and says whether they pass.
+func (f *flow) outward(part []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dead {
+		return false
+	}
+	if f.read {
+		return true
+	}
+	f.prefix = append(f.prefix, part...)
+	e, enough := readStream(f.to.Port(), f.prefix)
+	if !enough {
+		return true
+	}
+	f.read = true
+	if e.protocol == "" {
+		return true
+	}
+	return f.act(f.n.match(f, e), e)
+}
+
+// inward passes the server's bytes, up to where a rule cuts.
+func (f *flow) inward(out *half, part []byte) {
+	f.mu.Lock()
+	if f.dead || f.deaf {
+		f.mu.Unlock()
+		return
+	}
+	r := f.cut
+	if r != nil && f.came+int64(len(part)) > r.After {
+		part = part[:max(r.After-f.came, 0)]
+		f.dead = true
+	} else {
+		r = nil
+	}
+	f.came += int64(len(part))
+	f.mu.Unlock()
+	at := f.deliver(inward, out, part)
+	if r == nil {
+		return
+	}
+	switch r.Action {
+	case CutReset:
+		out.finish(syscall.ECONNRESET, at)
+	case CutClose:
+		out.finish(io.EOF, at)
+	}
+}
+
+// deliver puts bytes on the way, segment by segment.
+func (f *flow) deliver(direction int, out *half, part []byte) time.Time {
+	at, link := time.Now(), f.path()
+	for len(part) > 0 {
+		seg := part[:min(len(part), segmentSize)]
+		part = part[len(seg):]
+		sent, room := f.n.transmit(direction, link, len(seg))
+		at = f.throttled(direction, sent, len(seg)).Add(f.n.delay(link) + f.n.retransmissions(link))
+		if !room {
+			at = at.Add(leastRTO) // a queue that was full drops it; TCP sends it again
+		}
+		out.put(seg, at)
+	}
+	return at
+}
+
+// throttled is when a segment has passed the boxes that limit or delay this flow.
+func (f *flow) throttled(direction int, at time.Time, size int) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at = at.Add(f.late)
+	if f.rate == 0 {
+		return at
+	}
+	if f.free[direction].After(at) {
+		at = f.free[direction]
+	}
+	at = at.Add(bits(size, f.rate))
+	f.free[direction] = at
+	return at
+}
+
+// finish sends one end's FIN, or reset, to the other.
+func (f *flow) finish(c *conn, out *half, end error) {
+	c.mu.Lock()
+	f = c.flow
+	c.mu.Unlock()
+	f.mu.Lock()
+	dead := f.dead || f.deaf && !c.client
+	f.mu.Unlock()
+	if dead {
+		return
+	}
+	at := time.Now().Add(f.n.delay(f.path()))
+	out.finish(end, at)
+}
+
+// act does what a rule says to a stream that has just shown its trigger, and says whether the
+// trigger passes. The caller holds the flow's lock.
+func (f *flow) act(r *Rule, e event) (passes bool) {
+	if r == nil {
+		return true
+	}
+	if r.Action == Drop && r.Direction == "in" {
+		f.deaf = true
+		return true
+	}
+	in, at := f.client.in, f.injected(r)
+	switch r.Action {
+	case Intercept:
+		f.intercept(r)
+		return false
+	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:
+		if answer := r.answer(e.query); answer != nil {
+			in.put(append([]byte{byte(len(answer) >> 8), byte(len(answer))}, answer...), at)
+		}
+		return r.OnPath
+	case Reset:
+		in.finish(syscall.ECONNRESET, at)
+	case Close:
+		in.finish(io.EOF, at)
+	case AlertAction:
+		in.put([]byte{21, 3, 3, 0, 2, 2, byte(r.Alert)}, at) // a fatal alert record (RFC 8446, section 6)
+		in.finish(io.EOF, at)
+	case Page:
+		in.put([]byte(r.Page), at)
+		in.finish(io.EOF, at)
+	}
+	f.dead = true
+	if f.server != nil && r.Action != Drop && r.Action != ICMP {
+		f.server.in.finish(syscall.ECONNRESET, time.Now().Add(f.link.Latency))
+	}
+	return false
+}
+
+// syn asks the boxes about a connection's first packet: nil lets it pass.
+func (f *flow) syn() *Rule {
+	if r := f.n.rests(f); r != nil {
+		return r
+	}
+	r := f.n.match(f, event{protocol: TCP})
+	if r != nil && r.Direction == "in" {
+		return &Rule{Action: Drop}
+	}
+	return r
+}

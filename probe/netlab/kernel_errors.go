@@ -1,0 +1,56 @@
+package netlab
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+)
+
+// Errors are nested as the net package nests those of a Linux socket, so that whoever takes them
+// apart can't tell the emulation from a kernel.
+
+func dialError(network string, to netip.AddrPort, errno syscall.Errno) error {
+	return &net.OpError{Op: "dial", Net: network, Addr: netAddr(network, to), Err: os.NewSyscallError("connect", errno)}
+}
+
+// dialEnded is how a dial ends with its context.
+func dialEnded(ctx context.Context, network string, to netip.AddrPort) error {
+	var err error = os.ErrDeadlineExceeded
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = canceled{}
+	}
+	return &net.OpError{Op: "dial", Net: network, Addr: netAddr(network, to), Err: err}
+}
+
+// canceled is what the net package says of a dial whose context was cancelled.
+type canceled struct{}
+
+func (canceled) Error() string        { return "operation was canceled" }
+func (canceled) Is(target error) bool { return target == context.Canceled }
+
+func opError(op, network string, local, remote net.Addr, err error) error {
+	return &net.OpError{Op: op, Net: network, Source: local, Addr: remote, Err: err}
+}
+
+// errno of an ICMP destination unreachable in answer to a SYN or a datagram (Linux, icmp_err_convert).
+func icmpErrno(code int) syscall.Errno {
+	switch code {
+	case 0, 9, 6, 11:
+		return syscall.ENETUNREACH
+	case 3:
+		return syscall.ECONNREFUSED
+	}
+	return syscall.EHOSTUNREACH
+}
+
+func netAddr(network string, a netip.AddrPort) net.Addr {
+	if network[0] == 'u' {
+		return net.UDPAddrFromAddrPort(a)
+	}
+	return net.TCPAddrFromAddrPort(a)
+}
+
+func syscallError(op string, errno syscall.Errno) error { return os.NewSyscallError(op, errno) }

@@ -1,0 +1,175 @@
+package netlab
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Network is the wire between one vantage and many servers: streams and datagrams in memory, with
+// latency, loss and bandwidth, and rules that censor. It works in real time and, since it waits on
+// timers and channels alone, inside a testing/synctest bubble. It starts no goroutine of its own but
+// for an interception, and those end with their connection.
+type Network struct {
+	start time.Time
+	done  chan struct{}
+
+	mu        sync.Mutex
+	rnd       *rand.Rand
+	closed    bool
+	known     map[netip.Addr]bool
+	listeners map[netip.AddrPort]*listener
+	packets   map[netip.AddrPort]*packetConn
+	clients   map[netip.AddrPort]*datagramConn
+	streams   map[*conn]struct{}
+	rules     []Rule
+	fired     map[string]int
+	residual  map[place]residue
+	access    Link
+	paths     map[netip.Prefix]Link
+	free      [2]time.Time // when the access line's transmitter is free again, out and in
+	noV4      bool
+	noV6      bool
+	port      uint16
+	forger    *certifier
+}
+
+// The vantage's own addresses. 192.0.2.0/24 and 2001:db8::/32 are for documentation (RFC 5737, RFC 3849).
+var (
+	vantage4 = netip.MustParseAddr("192.0.2.77")
+	vantage6 = netip.MustParseAddr("2001:db8:77::1")
+)
+
+// NewNetwork makes an empty wire. seed decides all that is left to chance.
+func NewNetwork(seed uint64) *Network {
+	return &Network{
+		start: time.Now(), done: make(chan struct{}), rnd: rand.New(rand.NewPCG(seed, 1)),
+		known: map[netip.Addr]bool{}, listeners: map[netip.AddrPort]*listener{}, packets: map[netip.AddrPort]*packetConn{},
+		clients: map[netip.AddrPort]*datagramConn{}, streams: map[*conn]struct{}{}, fired: map[string]int{},
+		residual: map[place]residue{}, paths: map[netip.Prefix]Link{}, port: 32768,
+	}
+}
+
+// Start is when the network was made: the time windows of rules count from it.
+func (n *Network) Start() time.Time { return n.start }
+
+// SetRoutes says for which families the vantage has a route at all. Without one a dial fails at once.
+func (n *Network) SetRoutes(v4, v6 bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.noV4, n.noV6 = !v4, !v6
+}
+
+// Routable has the form of probe.Host.Routable.
+func (n *Network) Routable(network string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if network[len(network)-1] == '6' {
+		return !n.noV6
+	}
+	return !n.noV4
+}
+
+// Censor puts rules on the wire, behind those that are there.
+func (n *Network) Censor(rules ...Rule) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rules = append(n.rules, rules...)
+}
+
+// SetRules replaces all rules, and forgets what earlier ones left behind.
+func (n *Network) SetRules(rules ...Rule) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rules = append([]Rule(nil), rules...)
+	clear(n.residual)
+}
+
+// Fired says how often the rule with this id has fired.
+func (n *Network) Fired(id string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.fired[id]
+}
+
+// Close ends every connection and listener.
+func (n *Network) Close() error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return nil
+	}
+	n.closed = true
+	close(n.done)
+	listeners, packets := n.listeners, n.packets
+	var clients []*datagramConn
+	for _, c := range n.clients {
+		clients = append(clients, c)
+	}
+	var streams []*conn
+	for c := range n.streams {
+		streams = append(streams, c)
+	}
+	n.listeners, n.packets = map[netip.AddrPort]*listener{}, map[netip.AddrPort]*packetConn{}
+	n.mu.Unlock()
+	for _, l := range listeners {
+		l.end()
+	}
+	for _, p := range packets {
+		p.inbox.close()
+	}
+	for _, c := range clients {
+		_ = c.Close()
+	}
+	for _, c := range streams {
+		_ = c.Close()
+	}
+	return nil
+}
+
+// Dial opens a TCP connection or a connected UDP socket from the vantage. It has the form of
+// probe.Host.Dial and fails as the kernel does.
+func (n *Network) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+	}
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	n.mu.Lock()
+	from := n.source(to.Addr())
+	noRoute := to.Addr().Is4() && n.noV4 || !to.Addr().Is4() && n.noV6 || n.closed
+	n.mu.Unlock()
+	if noRoute {
+		return nil, dialError(network, to, syscall.ENETUNREACH)
+	}
+	if network[0] == 'u' {
+		return n.dialUDP(network, from, to), nil
+	}
+	return n.dialTCP(ctx, network, from, to)
+}
+
+// source picks the vantage's address and the next port of the ephemeral range.
+func (n *Network) source(to netip.Addr) netip.AddrPort {
+	n.port++
+	if n.port < 32768 {
+		n.port = 32768
+	}
+	if to.Is4() {
+		return netip.AddrPortFrom(vantage4, n.port)
+	}
+	return netip.AddrPortFrom(vantage6, n.port)
+}
+
+// chance draws once.
+func (n *Network) chance(p float64) bool {
+	if p <= 0 {
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rnd.Float64() < p
+}
