@@ -2,6 +2,7 @@ package measurements
 
 import (
 	"encoding/json"
+	"math"
 	"net/netip"
 	"time"
 )
@@ -119,7 +120,7 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &f); err != nil {
 		return err
 	}
-	*s = Seconds(f * float64(time.Second))
+	*s = Seconds(math.Round(f * float64(time.Second)))
 	return nil
 }
 

@@ -166,7 +166,7 @@ func conflictingAnswers(c *Case) *Finding {
 		switch {
 		case c.Failed() && c.T.Failure != DNSBogon:
 			s = denial[c.T.Failure]
-		case anyNotRoutable(d.Addresses):
+		case c.T.Failure == DNSBogon, anyNotRoutable(d.Addresses):
 			s = DNSInjectBogon
 		}
 		if s == "" {
@@ -178,7 +178,7 @@ func conflictingAnswers(c *Case) *Finding {
 }
 
 func bogonAnswer(c *Case) *Finding {
-	if !anyNotRoutable(c.answers()) {
+	if c.T.Failure != DNSBogon && !anyNotRoutable(c.answers()) {
 		return nil
 	}
 	honest, _ := c.view.answered(c.Name, c.Family)

@@ -79,7 +79,7 @@ type LayerVerdict struct {
 	Endpoints  EndpointCounts `json:"endpoints"`
 }
 
-// EndpointCounts: how many endpoints of the target this layer was measured at in this family, and
+// EndpointCounts says how many endpoints of the target this layer was measured at in this family, and
 // at how many it failed as the finding says.
 type EndpointCounts struct {
 	Measured int `json:"measured"`

@@ -48,9 +48,10 @@ func (v *view) index(o *Observation) {
 	switch o.Operation {
 	case Resolve:
 		key := wanted{o.Name, o.Family}
-		if o.Control == D {
+		switch o.Control {
+		case D:
 			v.trusted[key] = append(v.trusted[key], o)
-		} else if o.Control == T {
+		case T:
 			v.system[key] = o
 		}
 	case Connect:

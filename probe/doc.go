@@ -13,8 +13,8 @@
 //	Settle               *Conn → does it live through silence?
 //	Host.TLS             *Conn → *tls.Conn
 //	HTTP                 a connection → one exchange over HTTP/1.1 or h2
-//	Host.QUIC            an address → *quic.Conn
-//	HTTP3                *quic.Conn → one exchange over HTTP/3
+//	Host.QUIC            an address → *QUICConn
+//	HTTP3                *QUICConn → one exchange over HTTP/3
 //	Host.VersionPing     an address → does any QUIC server answer there?
 //
 // # Order and controls

@@ -1,6 +1,10 @@
 package probe
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/telltale-probe/telltale/measurements"
+)
 
 // App is what people use; its targets are what we measure of it.
 type App struct {
@@ -66,4 +70,33 @@ type Control struct {
 type Resolver struct {
 	URL       string
 	Addresses []netip.Addr
+}
+
+// Layers lists the layers at which a target's probes make steps, in order.
+func (t *Target) Layers() []measurements.Layer {
+	want := map[measurements.Layer]bool{measurements.LayerDNS: len(t.Hosts) > 0}
+	for _, w := range t.Probes {
+		for _, l := range layersOf[w] {
+			want[l] = true
+		}
+	}
+	var out []measurements.Layer
+	for _, l := range measurements.Layers {
+		if want[l] {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+var layersOf = map[Probe][]measurements.Layer{
+	ProbeTCP:      {measurements.LayerTCP},
+	ProbeMTProto:  {measurements.LayerTCP},
+	ProbeWhatsApp: {measurements.LayerTCP},
+	ProbeTLS:      {measurements.LayerTCP, measurements.LayerTLS},
+	ProbeHTTPS:    {measurements.LayerTCP, measurements.LayerTLS, measurements.LayerHTTP},
+	ProbeWSS:      {measurements.LayerTCP, measurements.LayerTLS, measurements.LayerHTTP},
+	ProbeLEGY:     {measurements.LayerTCP, measurements.LayerTLS, measurements.LayerHTTP},
+	ProbeHTTP:     {measurements.LayerTCP, measurements.LayerHTTP},
+	ProbeH3:       {measurements.LayerQUIC, measurements.LayerHTTP},
 }

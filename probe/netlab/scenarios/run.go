@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -101,7 +102,12 @@ func (l *Lab) world(s *Scenario, apps []probe.App) (*netlab.World, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, faults := l.mutate(s)
+	var faults []netlab.Fault
+	for i, f := range s.Faults {
+		if i+1+len(s.Rules) != l.WithoutRule {
+			faults = append(faults, f)
+		}
+	}
 	o := netlab.Options{
 		Apps: apps, Controls: l.Controls, Trusted: l.Trusted, Seed: 1, Access: access,
 		HomeRouter: s.Home, CaptivePortal: s.Portal, Faults: faults,
@@ -111,23 +117,34 @@ func (l *Lab) world(s *Scenario, apps []probe.App) (*netlab.World, error) {
 		return nil, err
 	}
 	w.Network().SetRoutes(!s.NoIPv4, !s.NoIPv6)
-	w.Network().Censor(rules...)
+	w.Network().Censor(l.rules(s, w)...)
 	return w, nil
 }
 
-// mutate leaves out the rule or the fault that a mutation test switched off.
-func (l *Lab) mutate(s *Scenario) (rules []netlab.Rule, faults []netlab.Fault) {
+// World builds the internet of a scenario, in whatever time the caller lives in. The caller closes it.
+func (l *Lab) World(s *Scenario) (*netlab.World, error) {
+	apps, err := l.apps(s)
+	if err != nil {
+		return nil, err
+	}
+	return l.world(s, apps)
+}
+
+// rules are the scenario's, but for one that a mutation test switched off.
+func (l *Lab) rules(s *Scenario, w *netlab.World) []netlab.Rule {
+	var out []netlab.Rule
 	for i, r := range s.Rules {
-		if i+1 != l.WithoutRule {
-			rules = append(rules, r.Rule)
+		if i+1 == l.WithoutRule {
+			continue
 		}
-	}
-	for i, f := range s.Faults {
-		if i+1+len(s.Rules) != l.WithoutRule {
-			faults = append(faults, f)
+		for _, host := range r.Hosts {
+			for _, a := range w.Addresses(host) {
+				r.Addresses = append(r.Addresses, netip.PrefixFrom(a, a.BitLen()))
+			}
 		}
+		out = append(out, r.Rule)
 	}
-	return rules, faults
+	return out
 }
 
 func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan, error) {

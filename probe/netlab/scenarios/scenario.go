@@ -25,6 +25,12 @@ import (
 //go:embed worlds/*.toml
 var worlds embed.FS
 
+//go:embed demo/composite.toml
+var demo []byte
+
+// Demo is the scenario of `telltale demo`: its rules come and go while one watches.
+func Demo() (Scenario, error) { return Parse("composite", demo) }
+
 // Scenario is one world and what has to be found in it.
 type Scenario struct {
 	Name     string `toml:"-"`        // of the file
@@ -67,13 +73,15 @@ type Access struct {
 	Rate    int64   `toml:"rate"` // bit/s
 }
 
-// Rule is a netlab.Rule with its times in words.
+// Rule is a netlab.Rule with its times in words and its addresses by name.
 type Rule struct {
 	netlab.Rule
-	From     string `toml:"from"`
-	Until    string `toml:"until"`
-	Delay    string `toml:"delay"`
-	Residual string `toml:"residual"`
+	// Hosts add the addresses to which these names honestly lead.
+	Hosts    []string `toml:"hosts"`
+	From     string   `toml:"from"`
+	Until    string   `toml:"until"`
+	Delay    string   `toml:"delay"`
+	Residual string   `toml:"residual"`
 }
 
 // Expect is a finding that must be made. Empty fields match anything. What is found and not expected
@@ -161,4 +169,12 @@ func (r *Rule) times() error {
 		*f.to = d
 	}
 	return nil
+}
+
+// Measures says whether the scenario measures this app.
+func (s *Scenario) Measures(app string) bool {
+	if len(s.Apps) == 0 {
+		return s.Catalogue == ""
+	}
+	return slices.Contains(s.Apps, app)
 }

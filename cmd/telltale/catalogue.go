@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/measurements/web"
+	"github.com/telltale-probe/telltale/probe"
+)
+
+// catalogueCmd lists what would be contacted.
+type catalogueCmd struct{}
+
+// Run prints app, target, endpoints, probes, why and source; then the gate's neutral hosts.
+func (catalogueCmd) Run(c *cli, t terminal) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	for _, app := range cfg.Apps {
+		_, _ = fmt.Fprintf(t.out, "%s (%s)\n", app.ID, app.Name)
+		for _, target := range app.Targets {
+			_, _ = fmt.Fprintf(t.out, "  %s  %s\n", target.ID, strings.Join(words(target.Probes), " "))
+			_, _ = fmt.Fprintln(t.out, wrap("    ", endpoints(target), tableWidth))
+			_, _ = fmt.Fprintln(t.out, wrap("    why: ", target.Why, tableWidth))
+			_, _ = fmt.Fprintln(t.out, wrap("    source: ", target.Source+" ("+target.Reviewed+")", tableWidth))
+		}
+	}
+	_, _ = fmt.Fprintln(t.out, "\nneutral hosts, to know our own line")
+	for _, n := range cfg.Controls {
+		_, _ = fmt.Fprintf(t.out, "  %s (%s)  %s\n", n.Host, n.Operator, strings.Join(words(n.Probes), " "))
+	}
+	_, _ = fmt.Fprintln(t.out, "\nresolvers, beside the machine's own")
+	for _, r := range cfg.Trusted {
+		_, _ = fmt.Fprintf(t.out, "  %s\n", r.URL)
+	}
+	return nil
+}
+
+func words(probes []probe.Probe) []string {
+	var out []string
+	for _, p := range probes {
+		out = append(out, string(p))
+	}
+	return out
+}
+
+func endpoints(t probe.Target) string {
+	parts := append([]string(nil), t.Hosts...)
+	for _, a := range t.Addresses {
+		parts = append(parts, a.String())
+	}
+	for _, p := range t.Ports {
+		parts = append(parts, fmt.Sprintf("port %d", p))
+	}
+	return strings.Join(parts, " ")
+}
+
+// checkCmd reads the config.
+type checkCmd struct{}
+
+// Run says what is wrong, all of it at once, or that nothing is.
+func (checkCmd) Run(c *cli, t terminal) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	if c.WebConfigFile != "" {
+		if err := web.ValidateConfig(c.WebConfigFile); err != nil {
+			return usagef("%w", err)
+		}
+	}
+	targets := 0
+	for _, a := range cfg.Apps {
+		targets += len(a.Targets)
+	}
+	_, _ = fmt.Fprintf(t.out, "fine: %d apps, %d targets, %d neutral hosts\n", len(cfg.Apps), targets, len(cfg.Controls))
+	return nil
+}
+
+// consentText is what running this means, in the words of a volunteer.
+const consentText = `telltale contacts messaging apps (see 'telltale catalogue') again and again from
+this machine, and neutral hosts and resolvers beside them. What that means:
+
+  - Whoever watches your line sees these connections, and can tell that they are
+    a measurement: telltale does not hide. Where the state dislikes that, it can
+    bring you trouble. Ask yourself whether you can bear it.
+  - A filter that is triggered may block an address for everybody in your home
+    for some minutes. telltale leaves it alone after a failure, for that reason.
+  - Nothing is sent to anybody but these hosts. Evidence stays on this machine.
+    Your own addresses are kept out of the network evidence as far as we can;
+    keep the files to yourself all the same.
+  - It uses at most the daily budget of the configuration, 100 MiB by default.
+  - To stop it, end the program. To withdraw, set consent.accepted = "" again.
+`
+
+// consentCmd records the answer.
+type consentCmd struct {
+	Accept bool `help:"Record the answer yes without asking."`
+}
+
+// Run shows what running this means, asks, and records a yes in the config file.
+func (k *consentCmd) Run(c *cli, t terminal) error {
+	_, _ = fmt.Fprint(t.out, consentText)
+	if !k.Accept {
+		_, _ = fmt.Fprint(t.out, "\nType yes if you agree: ")
+		line, _ := bufio.NewReader(t.in).ReadString('\n')
+		if strings.TrimSpace(strings.ToLower(line)) != "yes" {
+			_, _ = fmt.Fprintln(t.out, "\nNothing was recorded; nothing will be measured.")
+			return nil
+		}
+	}
+	path := c.ConfigFile
+	if path == "" {
+		path = config.DefaultPath()
+	}
+	if err := config.RecordConsent(path, time.Now()); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(t.out, "Recorded in %s.\n", path)
+	return nil
+}
+
+// versionCmd prints the version.
+type versionCmd struct{}
+
+// Run prints the versions that every record names.
+func (versionCmd) Run(t terminal) error {
+	s := software(config.Default())
+	_, _ = fmt.Fprintf(t.out, "telltale %s (rules %s, catalogue %.12s, %s %s/%s)\n", s.Version, s.Rules, s.Catalogue, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}

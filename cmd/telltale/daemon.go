@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/metrics"
+	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/measurements/web"
+	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+// daemon makes rounds, judges and keeps them, and shows the last one. `run` and `demo` are two
+// daemons on two internets.
+type daemon struct {
+	log     zerolog.Logger
+	store   *store.Store
+	metrics *metrics.Metrics
+	every   func() time.Duration // until the next round
+	// judged is told of every round.
+	judged func(*measurements.Round, *measurements.RoundVerdict)
+
+	mu      sync.Mutex
+	plan    *probe.Plan
+	history measurements.History
+	view    web.View
+}
+
+// The names of what is kept over restarts, beside the evidence.
+const (
+	stateHistory = "history"
+	stateMetrics = "metrics"
+	stateLedger  = "ledger"
+	stateBudget  = "budget"
+)
+
+// loop makes rounds until ctx ends. A round that is cut short is kept as far as it came.
+func (d *daemon) loop(ctx context.Context) {
+	for ctx.Err() == nil {
+		d.round(ctx)
+		pause := d.every()
+		d.mu.Lock()
+		d.view.NextRound = time.Now().Add(pause)
+		d.mu.Unlock()
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+func (d *daemon) round(ctx context.Context) {
+	d.mu.Lock()
+	plan := d.plan
+	d.view.Running = true
+	d.mu.Unlock()
+
+	round := plan.Run(ctx)
+	d.mu.Lock()
+	verdict := measurements.Judge(&round, &d.history)
+	d.history.Learn(&round, &verdict)
+	suspect(plan.Suspicion, &verdict)
+	d.view.Running, d.view.Verdict, d.view.LastRound = false, &verdict, time.Now()
+	d.mu.Unlock()
+
+	d.metrics.Observe(round, verdict)
+	d.keep(&round, &verdict)
+	plan.Rotation = plan.Rotation.Next()
+	d.log.Info().Str("round", round.ID).Float64("seconds", verdict.DurationSeconds).Str("network", string(verdict.Network.State)).Msg("round judged")
+	if d.judged != nil {
+		d.judged(&round, &verdict)
+	}
+}
+
+// suspect puts targets with a finding under suspicion, so that their next visit begins with control N.
+func suspect(s *schedule.Suspicion, v *measurements.RoundVerdict) {
+	for _, app := range v.Apps {
+		for _, t := range app.Targets {
+			key := app.App + "/" + t.Target
+			switch t.State {
+			case measurements.OK:
+				s.Clear(key)
+			case measurements.Blocked, measurements.Throttled, measurements.Inconclusive:
+				s.Suspect(key)
+			}
+		}
+	}
+}
+
+// keep writes the evidence, and what the next start must know. A store that fails costs evidence,
+// never the daemon.
+func (d *daemon) keep(round *measurements.Round, verdict *measurements.RoundVerdict) {
+	if d.store == nil {
+		return
+	}
+	err := d.store.Append(*round, *verdict)
+	d.mu.Lock()
+	err = errors.Join(err, d.store.SaveState(stateHistory, &d.history), d.store.SaveState(stateMetrics, d.metrics.State()),
+		d.store.SaveState(stateLedger, d.plan.Ledger.Snapshot()), d.store.SaveState(stateBudget, d.plan.Budget.Snapshot()))
+	d.mu.Unlock()
+	if err != nil {
+		d.log.Error().Err(err).Msg("evidence could not be kept")
+	}
+}
+
+// restore reads what an earlier run kept. What can't be read is said, and forgotten.
+func (d *daemon) restore() {
+	var (
+		state  metrics.State
+		ledger []schedule.Entry
+		budget schedule.BudgetState
+	)
+	for name, to := range map[string]any{stateHistory: &d.history, stateMetrics: &state, stateLedger: &ledger, stateBudget: &budget} {
+		if err := d.store.LoadState(name, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			d.log.Warn().Err(err).Str("state", name).Msg("what an earlier run kept can't be read")
+		}
+	}
+	d.metrics.Restore(state)
+	d.plan.Ledger.Restore(ledger)
+	d.plan.Budget.Restore(budget)
+}
+
+// reload takes another configuration in, from the next round on. Counters, ledger and budget stay.
+func (d *daemon) reload(cfg *config.Config, host probe.Host) error {
+	plan, err := newPlan(cfg, host)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	plan.Ledger.Restore(d.plan.Ledger.Snapshot())
+	plan.Budget.Restore(d.plan.Budget.Snapshot())
+	plan.Suspicion, plan.Rotation = d.plan.Suspicion, d.plan.Rotation
+	d.metrics.Configure(metricsOptions(cfg))
+	d.plan = plan
+	d.view.Consent = !cfg.Consent.IsZero()
+	return nil
+}
+
+// show is what the page shows.
+func (d *daemon) show() web.View {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.view
+}

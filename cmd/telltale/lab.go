@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/config/catalogue"
+	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
+)
+
+// labCmd runs the emulated internet's scenarios.
+type labCmd struct {
+	List   labListCmd   `cmd:"" help:"List the scenarios."`
+	Run    labRunCmd    `cmd:"" help:"Run one scenario and show what was found."`
+	Matrix labMatrixCmd `cmd:"" help:"Run all of them; exit 1 on a wrong one."`
+}
+
+type labListCmd struct{}
+
+// Run lists the scenarios, one line each.
+func (labListCmd) Run(t terminal) error {
+	all, err := scenarios.All()
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		_, _ = fmt.Fprintf(t.out, "%-34s %-9s %s\n", all[i].Name, kind(&all[i]), all[i].Sentence)
+	}
+	return nil
+}
+
+func kind(s *scenarios.Scenario) string {
+	if s.Innocent {
+		return "innocent"
+	}
+	return "censored"
+}
+
+type labRunCmd struct {
+	Scenario string `arg:"" help:"Its name, as 'lab list' prints it."`
+}
+
+// Run runs one scenario in virtual time and shows the verdict.
+func (r *labRunCmd) Run(t terminal) error {
+	all, err := scenarios.All()
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if all[i].Name != r.Scenario {
+			continue
+		}
+		result, err := newLab().Run(&all[i])
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(t.out, "%s\nsource: %s\n\n", all[i].Sentence, all[i].Source)
+		printTable(t.out, &result.Verdict)
+		_, _ = fmt.Fprintln(t.out)
+		return verdictOf(t.out, result)
+	}
+	return usagef("no scenario %q; 'telltale lab list' lists them", r.Scenario)
+}
+
+func verdictOf(w io.Writer, r *scenarios.Result) error {
+	if r.Right() {
+		_, _ = fmt.Fprintln(w, "right")
+		return nil
+	}
+	for _, line := range r.Wrong {
+		_, _ = fmt.Fprintln(w, "wrong:", line)
+	}
+	return errors.New("the verdict is wrong")
+}
+
+type labMatrixCmd struct {
+	Innocent bool   `help:"Only the innocent ones."`
+	App      string `placeholder:"ID" help:"Only those that measure this app."`
+}
+
+// Run runs every scenario and prints scenario, expected and found, then how many were right.
+func (m *labMatrixCmd) Run(t terminal) error {
+	all, err := scenarios.All()
+	if err != nil {
+		return err
+	}
+	var chosen []scenarios.Scenario
+	for _, s := range all {
+		if (!m.Innocent || s.Innocent) && (m.App == "" || s.Measures(m.App)) {
+			chosen = append(chosen, s)
+		}
+	}
+	right, wrong := 0, 0
+	for i, r := range runAll(newLab(), chosen) {
+		s := &chosen[i]
+		if r.err != nil {
+			wrong++
+			_, _ = fmt.Fprintf(t.out, "%-34s %s\n", s.Name, r.err)
+			continue
+		}
+		_, _ = fmt.Fprintf(t.out, "%s\n  expected %s\n  found    %s\n", s.Name, s.Expected(), scenarios.Summary(&r.result.Verdict))
+		if r.result.Right() {
+			right++
+			continue
+		}
+		wrong++
+		for _, line := range r.result.Wrong {
+			_, _ = fmt.Fprintln(t.out, "  WRONG   ", line)
+		}
+	}
+	_, _ = fmt.Fprintf(t.out, "%d right, %d wrong\n", right, wrong)
+	if wrong > 0 {
+		return fmt.Errorf("%d of %d scenarios are judged wrongly", wrong, right+wrong)
+	}
+	return nil
+}
+
+type outcome struct {
+	result *scenarios.Result
+	err    error
+}
+
+// runAll runs scenarios side by side, as many as there are processors, and keeps their order.
+func runAll(lab *scenarios.Lab, list []scenarios.Scenario) []outcome {
+	out := make([]outcome, len(list))
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for i := range list {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			r, err := lab.Run(&list[i])
+			out[i] = outcome{r, err}
+			if err == nil {
+				r.Round.Apps, r.Round.Gate.Observations = nil, nil // the matrix needs the verdict alone
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// newLab is the laboratory of the built-in catalogue.
+func newLab() *scenarios.Lab {
+	cfg := config.Default()
+	return &scenarios.Lab{Apps: cfg.Apps, Controls: cfg.Controls, Trusted: cfg.Trusted, Parse: catalogue.Parse}
+}

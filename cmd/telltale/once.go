@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/ooni"
+	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/probe"
+)
+
+// onceCmd makes one round now.
+type onceCmd struct {
+	Format string   `enum:"table,json,ooni" default:"table" help:"One of ${enum}."`
+	App    []string `placeholder:"ID" help:"Only this app. Repeatable."`
+}
+
+// Run makes one thorough round: control N before every target, both shapes of hello.
+func (o *onceCmd) Run(c *cli, t terminal) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	if cfg.Consent.IsZero() {
+		return errors.New("nothing is measured without consent: 'telltale consent' says what running this means, and records your answer")
+	}
+	if err := only(cfg, o.App); err != nil {
+		return err
+	}
+	host, err := realHost(cfg)
+	if err != nil {
+		return err
+	}
+	plan, err := newPlan(cfg, host)
+	if err != nil {
+		return err
+	}
+	plan.Thorough = true
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if isTerminal(t.err) {
+		_, _ = fmt.Fprintf(t.err, "measuring %d apps …\n", len(plan.Apps))
+	}
+	round := plan.Run(ctx)
+	verdict := measurements.Judge(&round, storedHistory(cfg))
+	if err := o.print(t, &round, &verdict); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return errors.New("stopped before the round was over; what was seen until then is above")
+	}
+	return nil
+}
+
+// only keeps the apps that were asked for.
+func only(cfg *config.Config, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var have []string
+	for _, a := range cfg.Apps {
+		have = append(have, a.ID)
+	}
+	for _, id := range ids {
+		if !slices.Contains(have, id) {
+			return usagef("--app=%s: no such app; enabled are %v", id, have)
+		}
+	}
+	cfg.Apps = slices.DeleteFunc(cfg.Apps, func(a probe.App) bool { return !slices.Contains(ids, a.ID) })
+	return nil
+}
+
+// storedHistory is what a daemon on this machine has learnt; nil where there is none.
+func storedHistory(cfg *config.Config) *measurements.History {
+	kept, err := store.Open(cfg.StorePath, store.Options{ReadOnly: true})
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = kept.Close() }()
+	var h measurements.History
+	if kept.LoadState(stateHistory, &h) != nil {
+		return nil
+	}
+	return &h
+}
+
+func (o *onceCmd) print(t terminal, round *measurements.Round, verdict *measurements.RoundVerdict) error {
+	switch o.Format {
+	case "json":
+		e := json.NewEncoder(t.out)
+		e.SetEscapeHTML(false)
+		return e.Encode(verdict)
+	case "ooni":
+		for _, m := range append([]measurements.Measurement{round.Gate}, round.Apps...) {
+			line, err := ooni.Record(m)
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(t.out, "%s\n", line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	printTable(t.out, verdict)
+	return nil
+}

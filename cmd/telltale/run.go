@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/measurements/web"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+// runCmd is the daemon.
+type runCmd struct{}
+
+// Run measures until SIGTERM or SIGINT. Without consent it serves the page and measures nothing.
+func (runCmd) Run(c *cli, t terminal) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	log := c.logger(t.err)
+	host, err := realHost(cfg)
+	if err != nil {
+		return err
+	}
+	plan, err := newPlan(cfg, host)
+	if err != nil {
+		return err
+	}
+	kept, err := store.Open(cfg.StorePath, store.Options{Retention: cfg.Retention, Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }()
+	d := &daemon{log: log, store: kept, metrics: newMetrics(cfg), plan: plan,
+		every: func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }}
+	d.metrics.RegisterSelf()
+	d.restore()
+	d.view = web.View{Version: version, Consent: !cfg.Consent.IsZero()}
+
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	consented := make(chan struct{})
+	var once sync.Once
+	agree := func(cfg *config.Config) {
+		if !cfg.Consent.IsZero() {
+			once.Do(func() { close(consented) })
+		}
+	}
+	agree(cfg)
+	server := web.New(web.Config{
+		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log,
+		Reload: func() error {
+			next, err := c.config()
+			if err != nil {
+				return err
+			}
+			if err := d.reload(next, host); err != nil {
+				return err
+			}
+			agree(next)
+			return nil
+		},
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-consented:
+			d.loop(ctx)
+		case <-ctx.Done():
+		}
+	})
+	if cfg.Consent.IsZero() {
+		log.Warn().Msg("nothing is measured without consent: see 'telltale consent', then reload")
+	}
+	err = server.ListenAndServe(ctx)
+	stop()
+	wg.Wait()
+	return err
+}

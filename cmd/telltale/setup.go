@@ -1,0 +1,133 @@
+package main
+
+import (
+	"crypto/x509"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/metrics"
+	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+// version is set by the release build; a build from source says so.
+var version = "0.1.0-dev"
+
+// config reads the file and lets the flags win over it.
+func (c *cli) config() (*config.Config, error) {
+	path := c.ConfigFile
+	if path == "" {
+		if _, err := os.Stat(config.DefaultPath()); err == nil {
+			path = config.DefaultPath()
+		}
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		if os.IsNotExist(err) {
+			return nil, usagef("%w", err)
+		}
+		return nil, err
+	}
+	if c.StorePath != "" {
+		cfg.StorePath = c.StorePath
+	}
+	if cfg.StorePath == "" {
+		cfg.StorePath = config.StoreDir()
+	}
+	return cfg, nil
+}
+
+// listen is where the page is served: the flag's addresses, else the file's.
+func (c *cli) listen(cfg *config.Config) []string {
+	if len(c.ListenAddress) > 0 {
+		return c.ListenAddress
+	}
+	return []string{cfg.Listen}
+}
+
+// logger writes to stderr: people's form on a terminal, JSON where asked.
+func (c *cli) logger(w io.Writer) zerolog.Logger {
+	level, err := zerolog.ParseLevel(c.LogLevel)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	if c.LogFormat == "console" {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.DateTime, NoColor: !isTerminal(w)}
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}
+
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// realHost is the real network, with the configured roots beside the platform's.
+func realHost(cfg *config.Config) (probe.Host, error) {
+	if len(cfg.ExtraRoots) == 0 {
+		return probe.Host{}, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	for _, pem := range cfg.ExtraRoots {
+		pool.AppendCertsFromPEM(pem)
+	}
+	return probe.Host{Roots: pool}, nil
+}
+
+// newPlan makes the plan of a configuration on a host.
+func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
+	system := []probe.Resolver{}
+	if cfg.System != nil {
+		system = append(system, *cfg.System)
+	} else {
+		found, err := host.ResolversOfSystem()
+		if err != nil {
+			return nil, err
+		}
+		system = found
+	}
+	return &probe.Plan{
+		Host: host, Apps: cfg.Apps, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
+		Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
+		Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget),
+		Suspicion: &schedule.Suspicion{}, Software: software(cfg), Vantage: cfg.Vantage,
+	}, nil
+}
+
+func software(cfg *config.Config) measurements.Software {
+	s := measurements.Software{Version: version, Rules: measurements.RulesVersion, Catalogue: cfg.CatalogueHash}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, kv := range info.Settings {
+			if kv.Key == "vcs.revision" {
+				s.Revision = kv.Value
+			}
+		}
+	}
+	return s
+}
+
+// newMetrics makes the metrics of a configuration, with all that the catalogue asks for at 0.
+func newMetrics(cfg *config.Config) *metrics.Metrics { return metrics.New(metricsOptions(cfg)) }
+
+func metricsOptions(cfg *config.Config) metrics.Options {
+	o := metrics.Options{Families: cfg.Families, Software: software(cfg), Vantage: cfg.Vantage, GoVersion: runtime.Version()}
+	for _, app := range cfg.Apps {
+		info := metrics.AppInfo{ID: app.ID}
+		for _, t := range app.Targets {
+			info.Targets = append(info.Targets, metrics.TargetInfo{ID: t.ID, Layers: t.Layers()})
+		}
+		o.Apps = append(o.Apps, info)
+	}
+	return o
+}

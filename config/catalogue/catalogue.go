@@ -1,0 +1,235 @@
+// Package catalogue holds the apps that are measured, as data: one TOML file an app, embedded. An app
+// is added by a file alone.
+package catalogue
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/telltale-probe/telltale/config/strict"
+	"github.com/telltale-probe/telltale/probe"
+)
+
+//go:embed *.toml
+var files embed.FS
+
+// builtin lists the embedded apps in the order in which they are shown.
+var builtin = []string{"telegram", "whatsapp", "line", "instagram"}
+
+// Bounds of one file, so that a hostile one can't make a volunteer contact the whole internet.
+// Chosen by us: the largest app here has half as many.
+const (
+	maxTargets   = 64
+	maxEndpoints = 32 // hosts, and addresses, of a target
+	maxPorts     = 4
+)
+
+// Builtin gives the embedded apps.
+func Builtin() ([]probe.App, error) {
+	var out []probe.App
+	for _, id := range builtin {
+		data, err := files.ReadFile(id + ".toml")
+		if err != nil {
+			return nil, err
+		}
+		app, err := Parse(id+".toml", data)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, app)
+	}
+	return out, nil
+}
+
+// Load reads a catalogue file. A mistake in it is a strict.Errors.
+func Load(path string) (probe.App, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return probe.App{}, err
+	}
+	return Parse(path, data)
+}
+
+var idForm = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
+
+// hostForm is a host name in lower case: letters, digits and hyphens, two labels at least.
+var hostForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
+
+// ValidHost says whether name is one that we can measure.
+func ValidHost(name string) bool { return len(name) <= 253 && hostForm.MatchString(name) }
+
+// Parse reads a catalogue file's content. All mistakes come at once, as strict.Errors.
+func Parse(name string, data []byte) (probe.App, error) {
+	doc, root, err := strict.Parse(name, data)
+	if err != nil {
+		return probe.App{}, err
+	}
+	head := root.Table("app")
+	app := probe.App{ID: head.String("id", ""), Reviewed: date(head, "reviewed", "")}
+	app.Name = head.String("name", app.ID)
+	if !idForm.MatchString(app.ID) {
+		head.Fail("id", "is needed: 1 to 32 of a-z, 0-9, _ and -")
+	}
+	head.Done()
+	seen := map[string]bool{}
+	for _, t := range root.Tables("target", maxTargets) {
+		target := readTarget(t, app.Reviewed)
+		if seen[target.ID] {
+			t.Fail("id", "is taken by an earlier target")
+		}
+		seen[target.ID] = true
+		app.Targets = append(app.Targets, target)
+		t.Done()
+	}
+	if len(app.Targets) == 0 {
+		doc.Fail("target", "at least one [[target]] is needed")
+	}
+	root.Done()
+	return app, doc.Err()
+}
+
+func date(t *strict.Table, key, def string) string {
+	text := t.String(key, def)
+	if _, err := time.Parse(time.DateOnly, text); err != nil {
+		t.Fail(key, "must be a date, YYYY-MM-DD")
+	}
+	return text
+}
+
+func readTarget(t *strict.Table, reviewed string) probe.Target {
+	out := probe.Target{
+		ID: t.String("id", ""), Why: t.String("why", ""), Source: t.String("source", ""), Reviewed: date(t, "reviewed", reviewed),
+		Neutral: t.String("neutral", ""), Path: t.String("path", "/"), Essential: t.Bool("essential", false), Group: t.String("group", ""),
+		Hosts: hosts(t), Addresses: Addresses(t), Ports: ports(t), Probes: Probes(t, probe.Probes),
+	}
+	if !idForm.MatchString(out.ID) {
+		t.Fail("id", "is needed: 1 to 32 of a-z, 0-9, _ and -")
+	}
+	if strings.TrimSpace(out.Why) == "" {
+		t.Fail("why", "is needed: a target says why it is contacted")
+	}
+	if strings.TrimSpace(out.Source) == "" {
+		t.Fail("source", "is needed: a target says where it is known from")
+	}
+	if out.Neutral != "" && !ValidHost(out.Neutral) {
+		t.Fail("neutral", "must be a host name in lower case")
+	}
+	if !strings.HasPrefix(out.Path, "/") {
+		t.Fail("path", "must begin with /")
+	}
+	if out.Group != "" && !idForm.MatchString(out.Group) {
+		t.Fail("group", "must be 1 to 32 of a-z, 0-9, _ and -")
+	}
+	checkPlaces(t, &out)
+	return out
+}
+
+// checkPlaces makes sure that every probe has what it needs: a name for whatever verifies one.
+func checkPlaces(t *strict.Table, out *probe.Target) {
+	if len(out.Hosts)+len(out.Addresses) == 0 {
+		t.Fail("host", "a target needs host, hosts or addresses")
+	}
+	for _, p := range out.Probes {
+		switch p {
+		case probe.ProbeTCP, probe.ProbeHTTP, probe.ProbeMTProto, probe.ProbeWhatsApp:
+		default:
+			if len(out.Hosts) == 0 {
+				t.Fail("probes", "%s needs a host: its certificate is verified for a name", p)
+			}
+		}
+	}
+}
+
+func hosts(t *strict.Table) []string {
+	out := t.Strings("hosts", maxEndpoints)
+	if one := t.String("host", ""); one != "" {
+		if len(out) > 0 {
+			t.Fail("host", "give host or hosts, not both")
+		}
+		out = []string{one}
+	}
+	for _, h := range out {
+		if !ValidHost(h) {
+			t.Fail("host", "%q is no host name in lower case", h)
+		}
+	}
+	return out
+}
+
+// Addresses reads the key "addresses" of a table.
+func Addresses(t *strict.Table) []netip.Addr {
+	var out []netip.Addr
+	for _, text := range t.Strings("addresses", maxEndpoints) {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" {
+			t.Fail("addresses", "%q is no IP address", text)
+			continue
+		}
+		out = append(out, a.Unmap())
+	}
+	return out
+}
+
+func ports(t *strict.Table) []uint16 {
+	in := t.Ints("ports", maxPorts)
+	if t.Has("port") {
+		if len(in) > 0 {
+			t.Fail("port", "give port or ports, not both")
+		}
+		in = []int64{t.Int("port", 443, 1, 65535)}
+	} else {
+		t.Int("port", 443, 1, 65535)
+	}
+	if len(in) == 0 {
+		in = []int64{443}
+	}
+	var out []uint16
+	for _, p := range in {
+		if p < 1 || p > 65535 {
+			t.Fail("ports", "must be between 1 and 65535")
+			continue
+		}
+		out = append(out, uint16(p))
+	}
+	return out
+}
+
+// Probes reads the key "probes" of a table; "https" where it is missing.
+func Probes(t *strict.Table, allowed []probe.Probe) []probe.Probe {
+	in := t.Strings("probes", len(allowed))
+	if len(in) == 0 {
+		if t.Has("probes") {
+			t.Fail("probes", "must name at least one of %v", allowed)
+		}
+		in = []string{string(probe.ProbeHTTPS)}
+	}
+	var out []probe.Probe
+	for _, p := range in {
+		if !slices.Contains(allowed, probe.Probe(p)) {
+			t.Fail("probes", "%q is not one of %v", p, allowed)
+			continue
+		}
+		out = append(out, probe.Probe(p))
+	}
+	return out
+}
+
+// Hash names a catalogue in records: SHA-256 over all that is measured.
+func Hash(apps []probe.App) string {
+	h := sha256.New()
+	for _, a := range apps {
+		_, _ = fmt.Fprintf(h, "%q %q %q\n", a.ID, a.Name, a.Reviewed)
+		for _, t := range a.Targets {
+			_, _ = fmt.Fprintf(h, "%q %q %v %v %q %q %v %v %q\n", t.ID, t.Hosts, t.Addresses, t.Ports, t.Neutral, t.Path, t.Probes, t.Essential, t.Group)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"time"
+)
+
+// DefaultPath is where the config file is looked for without a flag: the platform's own place.
+func DefaultPath() string {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "telltale.toml"
+	}
+	return filepath.Join(dir, "telltale", "telltale.toml")
+}
+
+// StoreDir is where evidence is kept without a setting: systemd's state directory if there is one,
+// else the platform's (XDG Base Directory Specification; Apple's and Microsoft's own).
+func StoreDir() string {
+	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" {
+		return filepath.SplitList(dir)[0]
+	}
+	home, _ := os.UserHomeDir()
+	switch runtime.GOOS {
+	case "windows":
+		if dir := os.Getenv("LocalAppData"); dir != "" {
+			return filepath.Join(dir, "telltale")
+		}
+	case "darwin":
+		return filepath.Join(home, "Library", "Application Support", "telltale")
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "telltale")
+	}
+	return filepath.Join(home, ".local", "state", "telltale")
+}
+
+var (
+	consentTable = regexp.MustCompile(`(?m)^[ \t]*\[consent\][^\n]*\n?`)
+	acceptedLine = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*accepted[ \t]*=[ \t]*"[^"\n]*"`)
+	acceptedKey  = regexp.MustCompile(`accepted[ \t]*=[ \t]*"[^"\n]*"$`)
+)
+
+// RecordConsent writes the date of a volunteer's yes into the config file and leaves everything else
+// as it is, comments too. A missing file is made. The file is replaced at once, or not at all.
+func RecordConsent(path string, date time.Time) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	data := withConsent(old, date.Format(time.DateOnly))
+	if _, err := Parse(path, data); err != nil {
+		return fmt.Errorf("consent is not recorded, since the file has mistakes:\n%w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return replace(path, data)
+}
+
+func withConsent(old []byte, date string) []byte {
+	line := []byte(fmt.Sprintf("accepted = %q", date))
+	at := consentTable.FindIndex(old)
+	if at == nil {
+		if len(old) > 0 && !bytes.HasSuffix(old, []byte("\n")) {
+			old = append(old, '\n')
+		}
+		return append(old, []byte("\n[consent]\n"+string(line)+"\n")...)
+	}
+	head, rest := old[:at[1]], old[at[1]:]
+	if !bytes.HasSuffix(head, []byte("\n")) {
+		head = append(bytes.Clone(head), '\n')
+	}
+	if m := acceptedLine.FindIndex(rest); m != nil {
+		changed := acceptedKey.ReplaceAllLiteral(rest[:m[1]], line)
+		return bytes.Join([][]byte{head, changed, rest[m[1]:]}, nil)
+	}
+	return bytes.Join([][]byte{head, line, []byte("\n"), rest}, nil)
+}
+
+// replace writes a file beside the old one and renames it.
+func replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".telltale-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already after the rename
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

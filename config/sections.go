@@ -1,0 +1,197 @@
+package config
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"net/netip"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/telltale-probe/telltale/config/catalogue"
+	"github.com/telltale-probe/telltale/config/strict"
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe"
+)
+
+// countryForm is ISO 3166-1 alpha-2; ZZ is "not said".
+var countryForm = regexp.MustCompile(`^[A-Z]{2}$`)
+
+func (c *Config) readConsent(t *strict.Table) {
+	if text := t.String("accepted", ""); text != "" {
+		at, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			t.Fail("accepted", `must be a date, "YYYY-MM-DD", as 'telltale consent' writes it, or ""`)
+		}
+		c.Consent = at
+	}
+	t.Done()
+}
+
+func (c *Config) readVantage(t *strict.Table) {
+	v := measurements.Vantage{Country: t.String("country", "ZZ"), ASN: int(t.Int("asn", 0, 0, 1<<32-1)), Label: t.String("label", "")}
+	if !countryForm.MatchString(v.Country) {
+		t.Fail("country", `must be two capital letters (ISO 3166), "ZZ" for none`)
+	}
+	if len(v.Label) > 64 || strings.ContainsFunc(v.Label, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		t.Fail("label", "must be at most 64 printable bytes")
+	}
+	c.Vantage = v
+	t.Done()
+}
+
+// defaultTrusted is control D without a file: two operators over DoH, and one over plain TCP.
+var defaultTrusted = []string{
+	"https://dns.quad9.net/dns-query#9.9.9.9,149.112.112.112,2620:fe::fe",
+	"https://cloudflare-dns.com/dns-query#1.1.1.1,1.0.0.1,2606:4700:4700::1111",
+	"tcp://8.8.8.8:53",
+}
+
+func (c *Config) readNetwork(t *strict.Table) {
+	if text := t.String("resolver", "system"); text != "system" {
+		if r, ok := readResolver(t, "resolver", text); ok {
+			c.System = &r
+		}
+	}
+	trusted := t.Strings("trusted_resolvers", 16)
+	if !t.Has("trusted_resolvers") {
+		trusted = defaultTrusted
+	}
+	for _, text := range trusted {
+		if r, ok := readResolver(t, "trusted_resolvers", text); ok {
+			c.Trusted = append(c.Trusted, r)
+		}
+	}
+	for _, path := range t.Strings("root_ca_files", 16) {
+		if pem, ok := readRoots(t, path); ok {
+			c.ExtraRoots = append(c.ExtraRoots, pem)
+		}
+	}
+	c.readFamilies(t)
+	c.Timeout = t.Duration("timeout", 10*time.Second, leastTimeout, mostTimeout)
+	t.Done()
+}
+
+func (c *Config) readFamilies(t *strict.Table) {
+	in := t.Strings("ip_families", 2)
+	if !t.Has("ip_families") {
+		in = []string{"ipv4", "ipv6"}
+	}
+	for _, f := range in {
+		if f != "ipv4" && f != "ipv6" {
+			t.Fail("ip_families", `must be "ipv4", "ipv6" or both`)
+			continue
+		}
+		c.Families = append(c.Families, measurements.Family(f))
+	}
+	if len(in) == 0 {
+		t.Fail("ip_families", `must be "ipv4", "ipv6" or both`)
+	}
+}
+
+// readResolver reads a resolver's URL. The fragment lists pinned addresses of a host that is a name:
+// "https://dns.quad9.net/dns-query#9.9.9.9,2620:fe::fe".
+func readResolver(t *strict.Table, key, text string) (probe.Resolver, bool) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		t.Fail(key, `%q: must be a URL such as "udp://192.0.2.53:53" or "https://dns.example/dns-query"`, text)
+		return probe.Resolver{}, false
+	}
+	r := probe.Resolver{}
+	for _, part := range strings.FieldsFunc(u.Fragment, func(c rune) bool { return c == ',' }) {
+		a, err := netip.ParseAddr(part)
+		if err != nil {
+			t.Fail(key, "%q: %q behind # is no IP address", text, part)
+			return r, false
+		}
+		r.Addresses = append(r.Addresses, a)
+	}
+	_, literal := netip.ParseAddr(u.Hostname())
+	switch u.Scheme {
+	case "udp", "tcp":
+		if literal != nil {
+			t.Fail(key, "%q: %s needs an IP address", text, u.Scheme)
+			return r, false
+		}
+	case "tls", "https":
+	default:
+		t.Fail(key, "%q: the scheme must be udp, tcp, tls or https", text)
+		return r, false
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
+			t.Fail(key, "%q: the port must be between 1 and 65535", text)
+			return r, false
+		}
+	}
+	u.Fragment = ""
+	r.URL = u.String()
+	return r, true
+}
+
+// readRoots reads further roots; a file without a certificate is a mistake, not an empty list.
+func readRoots(t *strict.Table, path string) ([]byte, bool) {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > strict.MaxSize {
+		t.Fail("root_ca_files", "%s: larger than %d bytes", path, strict.MaxSize)
+		return nil, false
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		t.Fail("root_ca_files", "%v", err)
+		return nil, false
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		t.Fail("root_ca_files", "%s: holds no certificate in PEM", path)
+		return nil, false
+	}
+	return pem, true
+}
+
+func (c *Config) readReference(t *strict.Table) {
+	c.Reference = Reference{URL: t.String("url", ""), Serve: t.Bool("serve", false)}
+	if c.Reference.URL != "" {
+		if u, err := url.Parse(c.Reference.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			t.Fail("url", "must be an http or https URL")
+		}
+	}
+	if text := t.String("public_key", ""); text != "" {
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(key) != ed25519.PublicKeySize {
+			t.Fail("public_key", "must be an Ed25519 public key, 32 bytes in base64")
+		}
+		c.Reference.PublicKey = key
+	} else if c.Reference.URL != "" {
+		t.Fail("public_key", "is needed with url: answers that are not signed count for nothing")
+	}
+	t.Done()
+}
+
+func (c *Config) readStore(t *strict.Table) {
+	c.StorePath = t.String("path", "")
+	c.Retention = t.Duration("retention", 90*24*time.Hour, 24*time.Hour, mostRetention)
+	t.Done()
+}
+
+func (c *Config) readWeb(t *strict.Table) {
+	c.Listen = t.String("listen", "127.0.0.1:9877")
+	host, port, ok := cutPort(c.Listen)
+	n, err := strconv.ParseUint(port, 10, 16)
+	if _, bad := netip.ParseAddr(strings.Trim(host, "[]")); !ok || err != nil || n == 0 || host != "" && host != "localhost" && bad != nil && !catalogue.ValidHost(host) {
+		t.Fail("listen", `must be "host:port"`)
+	}
+	t.Done()
+}
+
+func cutPort(s string) (host, port string, ok bool) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
