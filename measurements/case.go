@@ -203,12 +203,12 @@ func (c *Case) AgainLater(s Signature) bool {
 	return c.view.history.found(seriesKey(c.view.m.App, c.Target.ID, c.Layer, c.Family, s))
 }
 
-// FailsAlikeInTwoNetworks says whether an endpoint of the app in another network fails alike at this
-// layer: the outage of one site is not that.
+// FailsAlikeInTwoNetworks says whether an endpoint of another target of the app, in another network,
+// fails alike at this layer. One site that is down fails at all its addresses: that is not it.
 func (c *Case) FailsAlikeInTwoNetworks() bool {
 	here := network(c.Addr())
 	for _, d := range c.all {
-		if d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here {
+		if d.Target.ID != c.Target.ID && d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here {
 			return true
 		}
 	}

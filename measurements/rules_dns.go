@@ -182,6 +182,9 @@ func bogonAnswer(c *Case) *Finding {
 		return nil
 	}
 	honest, _ := c.view.answered(c.Name, c.Family)
+	if c.atHome() && nowhere(c.answers()) {
+		return inconclusive(DNSInjectBogon, "the resolver at home answers with an address that leads nowhere, as the filters of households do")
+	}
 	if c.view.anyProved(c.Name, honest) {
 		return blocked(DNSInjectBogon, c.atMost(Likely), c.resolver()+" gives an address that no public server can have; control D's address proves itself")
 	}
@@ -250,6 +253,17 @@ func (v *view) servesBlockPage(name string, a netip.Addr) string {
 func (v *view) vouchedFor(name string, a netip.Addr) bool {
 	honest, _ := v.answered(name, FamilyOf(a))
 	return contains(honest, a)
+}
+
+// nowhere says whether all addresses are unspecified: what a household's filter answers with (Pi-hole,
+// AdGuard Home) and no censor that we know of.
+func nowhere(in []netip.Addr) bool {
+	for _, a := range in {
+		if !a.IsUnspecified() {
+			return false
+		}
+	}
+	return len(in) > 0
 }
 
 func anyNotRoutable(in []netip.Addr) bool {

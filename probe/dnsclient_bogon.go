@@ -29,10 +29,14 @@ func Bogon(a netip.Addr) bool {
 	case sixToFour.Contains(a):
 		return Bogon(netip.AddrFrom4([4]byte(b[2:])))
 	}
-	return false
+	return !globalUnicast.Contains(a)
 }
 
 var (
+	// globalUnicast is all of IPv6 that IANA hands out (RFC 4291, section 2.4); the d0::11 of Iran's
+	// block pages (ooni/backend#543) lies outside.
+	globalUnicast = netip.MustParsePrefix("2000::/3")
+
 	sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
 	nat64       = netip.MustParsePrefix("64:ff9b::/96")  // RFC 6052, section 2.1
 	sixToFour   = netip.MustParsePrefix("2002::/16")     // RFC 3056, section 2

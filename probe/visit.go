@@ -65,7 +65,7 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	if o.OK() && o.DNS != nil {
 		first = pick(o.DNS.Addresses, f, host, measurements.FromSystem)
 	}
-	absent := f == measurements.IPv6 && o.Failure == measurements.DNSNoAnswer && len(pick(t.Addresses, f, host, "")) == 0
+	absent := f == measurements.IPv6 && o.Failure == measurements.DNSNoAnswer && len(o.DNS.Late) == 0 && len(pick(t.Addresses, f, host, "")) == 0
 	if absent {
 		return // the name has no IPv6: nothing to measure, and no lie worth asking after
 	}

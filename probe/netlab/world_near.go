@@ -21,7 +21,8 @@ const nearby = 2 * time.Millisecond
 const (
 	blockPage = "<!doctype html>\n<html><head><title>Access to this site is restricted</title></head>\n" +
 		"<body><h1>Access to this site is restricted</h1>\n" +
-		"<p>The page that you asked for has been blocked by order of the authority in charge.\n</body></html>\n"
+		"<p>Your requested URL has been blocked as per the directions received from Department of Telecommunications,\n" +
+		"Government of India.\n</body></html>\n"
 	blockPageFramed = "<html><head><meta charset=\"windows-1256\"><title>M5-8</title></head>\n" +
 		"<body><iframe src=\"http://10.10.34.34?type=Invalid Site&policy=MainPolicy\" " +
 		"style=\"width: 100%; height: 100%\" scrolling=\"no\"></iframe></body></html>\n"
