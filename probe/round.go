@@ -46,14 +46,20 @@ type Plan struct {
 	// Bytes, if set, is told of the estimated bytes on the wire of each step.
 	Bytes func(out, in int64)
 
-	slots  chan struct{}
-	places places
+	slots   chan struct{}
+	lookups chan struct{}
+	places  places
 }
+
+// lookupsPerSlot is how many lookups may run for each endpoint that may: a lookup costs a few hundred
+// bytes and is mostly waiting, half a second of it for late answers. Chosen by us.
+const lookupsPerSlot = 4
 
 // Run makes one round: the gate first, then all apps side by side. It returns what was seen so far
 // when ctx ends. Every connection is closed when it returns.
 func (p *Plan) Run(ctx context.Context) measurements.Round {
 	p.slots = make(chan struct{}, max(p.Parallel, 1))
+	p.lookups = make(chan struct{}, lookupsPerSlot*max(p.Parallel, 1))
 	p.places = places{}
 	round := measurements.Round{ID: randomID(), Started: time.Now()}
 	gate := p.sheet(round, measurements.ControlApp)
@@ -130,11 +136,11 @@ func infos(app App) []measurements.TargetInfo {
 	return out
 }
 
-// slot waits for one of the plan's places to work in, and says whether it got one before ctx ended.
-func (p *Plan) slot(ctx context.Context) (release func(), ok bool) {
+// slot waits for one of the places to work in, and says whether it got one before ctx ended.
+func slot(ctx context.Context, slots chan struct{}) (release func(), ok bool) {
 	select {
-	case p.slots <- struct{}{}:
-		return func() { <-p.slots }, ctx.Err() == nil
+	case slots <- struct{}{}:
+		return func() { <-slots }, ctx.Err() == nil
 	case <-ctx.Done():
 		return func() {}, false
 	}

@@ -53,7 +53,7 @@ func (p *Plan) measureTarget(ctx context.Context, s *sheet, t Target) {
 
 // measureHost measures one name of a target over one family.
 func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string, f measurements.Family) {
-	release, ok := p.slot(ctx)
+	release, ok := slot(ctx, p.lookups)
 	if !ok {
 		release()
 		s.skip(measurements.Skip{Target: t.ID, Family: f, Reason: measurements.SkipStopped})
@@ -69,6 +69,9 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	if absent {
 		return // the name has no IPv6: nothing to measure, and no lie worth asking after
 	}
+	// A watching daemon visits one address, and the others only after a failure, each with N before it:
+	// the traffic is a third less, and the failure is looked at more closely.
+	first, rest := p.split(first)
 	worked := p.visitEach(ctx, s, t, first, p.wantsNeutral(s.key(t)))
 	if worked && len(first) > 0 && (o.DNS == nil || len(o.DNS.Late) == 0) {
 		return
@@ -77,13 +80,21 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	if len(second) == 0 && len(first) == 0 {
 		second = pick(t.Addresses, f, host, measurements.FromCatalogue)
 	}
-	second = slices.DeleteFunc(second, func(b spot) bool {
-		return slices.ContainsFunc(first, func(a spot) bool { return a.addr == b.addr })
-	})
+	second = append(rest, slices.DeleteFunc(second, func(b spot) bool {
+		return slices.ContainsFunc(append(slices.Clone(first), rest...), func(a spot) bool { return a.addr == b.addr })
+	})...)
 	if len(first)+len(second) == 0 {
 		s.skip(measurements.Skip{Target: t.ID, Family: f, Reason: measurements.SkipNoAddr})
 	}
 	p.visitEach(ctx, s, t, second, !p.Without[measurements.N])
+}
+
+// split says which spots a round visits first, and which only after a failure.
+func (p *Plan) split(spots []spot) (first, rest []spot) {
+	if p.Thorough || len(spots) < 2 {
+		return spots, nil
+	}
+	return spots[:1], slices.Clone(spots[1:])
 }
 
 // pick takes the addresses of one family, in random order, a few.
@@ -141,7 +152,7 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	place := schedule.Place{Transport: transport, Endpoint: ep}
 	unlock := p.places.lock(transport, ep)
 	defer unlock()
-	release, ok := p.slot(ctx)
+	release, ok := slot(ctx, p.slots)
 	defer release()
 	reason := ""
 	switch {

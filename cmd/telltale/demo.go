@@ -24,8 +24,10 @@ type demoCmd struct {
 }
 
 const (
-	demoTimeout = time.Second     // of a step: nobody wants to watch ten seconds of silence
-	demoPause   = 4 * time.Second // between rounds
+	demoTimeout = time.Second // of a step: nobody wants to watch ten seconds of silence
+	// demoParallel is more than a household's line should bear: here nobody's line bears it.
+	demoParallel = 32
+	demoPause    = 4 * time.Second // between rounds
 	// demoOnset is when the composite scenario's rules set in, and a little more.
 	demoOnset = 5200 * time.Millisecond
 )
@@ -38,7 +40,7 @@ func (d *demoCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	cfg := config.Default()
-	cfg.Timeout, cfg.Residual, cfg.Consent = demoTimeout, 0, time.Now()
+	cfg.Timeout, cfg.Residual, cfg.Parallel, cfg.Consent = demoTimeout, 0, demoParallel, time.Now()
 	world, err := newLab().World(&scenario)
 	if err != nil {
 		return err

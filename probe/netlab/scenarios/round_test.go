@@ -1,0 +1,77 @@
+package scenarios_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/config/catalogue"
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/netlab"
+	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+func lab() *scenarios.Lab {
+	cfg := config.Default()
+	return &scenarios.Lab{Apps: cfg.Apps, Controls: cfg.Controls, Trusted: cfg.Trusted, Parse: catalogue.Parse}
+}
+
+// defaultRound makes one round as `run` makes it, by the default configuration, in virtual time.
+func defaultRound(t testing.TB, access time.Duration, rules ...netlab.Rule) (round measurements.Round, wire int64) {
+	synctest.Test(&testing.T{}, func(*testing.T) {
+		cfg := config.Default()
+		w, err := netlab.New(netlab.Options{Apps: cfg.Apps, Controls: cfg.Controls, Trusted: cfg.Trusted, Access: netlab.Link{Latency: access}})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = w.Close() }()
+		w.Network().Censor(rules...)
+		system, err := w.Host().ResolversOfSystem()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var total atomic.Int64
+		plan := &probe.Plan{Host: w.Host(), Apps: cfg.Apps, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
+			Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel, Ledger: schedule.NewLedger(cfg.Residual),
+			Bytes: func(out, in int64) { total.Add(out + in) }}
+		round = plan.Run(context.Background())
+		wire = total.Load()
+	})
+	return round, wire
+}
+
+// A default round fits the household: it is short on a clean line, bounded on a dead one, and small.
+func TestDefaultRoundIsShortAndSmall(t *testing.T) {
+	// The emulated paths add 5 to 45 ms one way to the access line: with 1 ms the mean RTT is about 50 ms.
+	round, wire := defaultRound(t, time.Millisecond)
+	took := time.Duration(round.Runtime)
+	t.Logf("clean: %v, %d bytes on the wire", took, wire)
+	if took > 5*time.Second {
+		t.Errorf("a clean round took %v, want at most 5 s", took)
+	}
+	if wire > 600_000 {
+		t.Errorf("a clean round took %d bytes, want at most 600000", wire)
+	}
+	round, _ = defaultRound(t, time.Millisecond, netlab.Rule{ID: "dead", Action: netlab.Drop})
+	took = time.Duration(round.Runtime)
+	t.Logf("black-holed: %v", took)
+	if limit := 3 * config.Default().Timeout; took > limit {
+		t.Errorf("a black-holed round took %v, want at most %v", took, limit)
+	}
+}
+
+func BenchmarkDefaultRound(b *testing.B) {
+	probe.DisableScrambling()
+	for b.Loop() {
+		round, wire := defaultRound(b, time.Millisecond)
+		b.ReportMetric(time.Duration(round.Runtime).Seconds(), "virtual-s/round")
+		b.ReportMetric(float64(wire), "wire-B/round")
+	}
+}
