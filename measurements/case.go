@@ -169,6 +169,12 @@ func (c *Case) NeutralPassed() bool {
 	return c.N != nil && (c.N.OK() || c.N.Failure != c.T.Failure && c.N.answered())
 }
 
+// NeutralGotAsFar says whether control N passed and its connection brought at least as many bytes as
+// the target's until it died: what cuts every stream after so many bytes does not look at names.
+func (c *Case) NeutralGotAsFar() bool {
+	return c.NeutralPassed() && c.view.received(c.N.Conn) >= c.view.received(c.T.Conn)
+}
+
 // NeutralFailedAlike says whether N met the target's own failure.
 func (c *Case) NeutralFailedAlike() bool {
 	return c.N != nil && c.N.Failure == c.T.Failure && !c.N.OK()

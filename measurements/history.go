@@ -65,10 +65,18 @@ func (h *History) Learn(r *Round, v *RoundVerdict) {
 	}
 }
 
+// learnRTT learns from connections on which nothing failed: one that died may have been accepted by
+// a box in the server's place, and be too short.
 func (h *History) learnRTT(m *Measurement) {
+	died := map[int]bool{}
+	for i := range m.Observations {
+		if o := &m.Observations[i]; !o.OK() {
+			died[o.Conn] = true
+		}
+	}
 	for i := range m.Observations {
 		o := &m.Observations[i]
-		if o.Operation != Connect || !o.OK() || !o.Addr().IsValid() {
+		if o.Operation != Connect || !o.OK() || died[o.Conn] || !o.Addr().IsValid() {
 			continue
 		}
 		rtt := o.Duration

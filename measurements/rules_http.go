@@ -52,7 +52,7 @@ var httpRules = []Rule{
 		Source: "Sundara Raman et al., SIGCOMM 2023, Post-data signatures",
 		Judge: func(c *Case) *Finding {
 			s := httpSignature[c.Kind()]
-			if s == "" || c.T.Transport == "tcp" || !c.NeutralPassed() {
+			if s == "" || c.T.Transport == "tcp" || !c.NeutralGotAsFar() {
 				return nil
 			}
 			return byName(c, s, "the exchange dies after a good handshake; with a neutral name at the same place, just before, it did not")
@@ -71,7 +71,7 @@ var httpRules = []Rule{
 			case c.NeutralFailedAlike():
 				return whateverTheName(c, s, "the exchange dies whatever the name")
 			}
-			return inconclusive(s, "the exchange dies; no neutral name was answered at the same place just before")
+			return inconclusive(s, "the exchange dies; no neutral name got as far at the same place just before")
 		},
 	},
 	{

@@ -3,14 +3,6 @@ package measurements
 // lineRules: our own line comes first. While it is in trouble a failure says nothing about an app.
 var lineRules = []Rule{
 	{
-		ID:     "line-offline",
-		Says:   "No neutral host is reached either, and this machine or its router says why.",
-		Source: "DESIGN section 4, rule 1",
-		Judge: func(c *Case) *Finding {
-			return onLine(c, LocalOffline)
-		},
-	},
-	{
 		ID:     "line-captive-portal",
 		Says:   "Neutral hosts are answered by a captive portal.",
 		Source: "RFC 8952, section 2.6",

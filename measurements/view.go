@@ -1,6 +1,9 @@
 package measurements
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // view is an app's measurement, indexed by the questions that rules ask of it.
 type view struct {
@@ -137,20 +140,28 @@ func (v *view) unproved(name string, a netip.Addr) bool {
 	return len(honest) > 0 && !contains(honest, a)
 }
 
-// leastRTT is the least round-trip time known to an address: from the history, or from at least two
-// connects of this round (one alone may hide a retransmitted SYN).
-func (v *view) leastRTT(a netip.Addr) (Seconds, bool) {
-	least, known := v.history.minRTT(a.String())
-	samples := v.rtt[a]
-	if len(samples) < 2 && !known {
-		return 0, false
-	}
-	for _, s := range samples {
-		if !known || s < least {
-			least, known = s, true
+// received counts what a connection brought, in all of its steps.
+func (v *view) received(conn int) (n int64) {
+	for i := range v.m.Observations {
+		if o := &v.m.Observations[i]; o.Conn == conn {
+			n += o.Received
 		}
 	}
-	return least, known
+	return n
+}
+
+// leastRTT is the least round-trip time known to an address: what the history knows, since a box that
+// accepts in the server's place shortens those of this round; else the least of at least two connects
+// of this round (one alone may hide a retransmitted SYN).
+func (v *view) leastRTT(a netip.Addr) (Seconds, bool) {
+	if least, known := v.history.minRTT(a.String()); known {
+		return least, true
+	}
+	samples := v.rtt[a]
+	if len(samples) < 2 {
+		return 0, false
+	}
+	return slices.Min(samples), true
 }
 
 func contains(in []netip.Addr, a netip.Addr) bool {

@@ -105,15 +105,15 @@ func (p *Plan) wantsNeutral(key string) bool {
 	return p.Thorough || p.Suspicion != nil && p.Suspicion.Suspected(key) || p.Rotation.Includes(key)
 }
 
-// Silence on a fresh connection is kept for about one round trip, so that what an injector sends
-// right after the accept is seen before we speak. Bounded: a slow path must not cost seconds.
+// Silence on a fresh connection is kept for a round trip and a quarter, so that what a box, or the
+// server itself, sends right after the accept is seen before we speak. Bounded: a slow path must not cost seconds.
 const (
 	leastSettle = 20 * time.Millisecond
 	mostSettle  = 300 * time.Millisecond
 )
 
 func settleFor(connect measurements.Seconds) time.Duration {
-	return min(max(time.Duration(connect), leastSettle), mostSettle)
+	return min(max(time.Duration(connect)*5/4, leastSettle), mostSettle)
 }
 
 // pingShare is the part of the step timeout that control V may take: it only says whether anything

@@ -208,7 +208,7 @@ func (c chain) visitTLS(ctx context.Context, t Target, host string, w Probe, neu
 		if path != "" {
 			at = "/"
 		}
-		return n.tls(ctx, neutralFor(t, host), at, measurements.Small, gateBody)
+		return n.tls(ctx, neutralFor(t, host), at, measurements.Small, appBody)
 	}) {
 		return false
 	}

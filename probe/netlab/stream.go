@@ -124,7 +124,7 @@ func (n *Network) connected(network string, from, to netip.AddrPort, f *flow, ve
 		if verdict.Action == AcceptClose {
 			end = io.EOF
 		}
-		client.in.finish(end, time.Now())
+		client.in.finish(end, f.injected(verdict)) // when the last ACK of the handshake has reached the box
 		n.track(client)
 		return client, nil
 	case l == nil && known:

@@ -71,14 +71,14 @@ func (s *Scenario) expected(app, target string, l *measurements.LayerVerdict, me
 
 func (e *Expect) matches(app, target string, l *measurements.LayerVerdict) bool {
 	return is(e.App, app) && is(e.Target, target) && is(e.Layer, l.Layer) && is(e.Family, l.Family) &&
-		is(e.State, l.State) && e.Signature == l.Signature && is(e.Confidence, l.Confidence)
+		is(e.State, l.State) && e.Signature == l.Signature && is(e.Confidence, l.Confidence) && is(e.Rule, l.Rule)
 }
 
 func is[T ~string](want, have T) bool { return want == "" || want == have }
 
 // String writes an expectation as one phrase.
 func (e *Expect) String() string {
-	return join("/", e.App, e.Target) + " " + join(" ", string(e.Layer), string(e.Family), string(e.State), string(e.Signature), string(e.Confidence))
+	return join("/", e.App, e.Target) + " " + join(" ", string(e.Layer), string(e.Family), string(e.State), string(e.Signature), string(e.Confidence), e.Rule)
 }
 
 func describe(l *measurements.LayerVerdict) string {

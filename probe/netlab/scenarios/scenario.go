@@ -94,6 +94,7 @@ type Expect struct {
 	State      measurements.State      `toml:"state"`
 	Signature  measurements.Signature  `toml:"signature"`
 	Confidence measurements.Confidence `toml:"confidence"`
+	Rule       string                  `toml:"rule"` // the id of the rule that has to say so
 }
 
 // ExpectNetwork is what the gate must say.

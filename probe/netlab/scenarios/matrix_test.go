@@ -1,0 +1,193 @@
+package scenarios_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
+)
+
+func TestMain(m *testing.M) {
+	probe.DisableScrambling()
+	os.Exit(m.Run())
+}
+
+// matrix is every scenario with what was found in it, run once for all tests of the package.
+var matrix = sync.OnceValues(func() ([]*scenarios.Result, error) {
+	all, err := scenarios.All()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*scenarios.Result, len(all))
+	errs := make([]error, len(all))
+	side(len(all), func(i int) { out[i], errs[i] = lab().Run(&all[i]) })
+	for i, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", all[i].Name, err)
+		}
+	}
+	return out, nil
+})
+
+// side runs f for 0 to n-1, two at a time.
+func side(n int, f func(int)) {
+	slots := make(chan struct{}, 2)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			f(i)
+		})
+	}
+	wg.Wait()
+}
+
+func results(t *testing.T) []*scenarios.Result {
+	t.Helper()
+	all, err := matrix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// Every scenario is judged as its file says: nothing is missing, nothing is added.
+func TestEveryScenarioIsJudgedRight(t *testing.T) {
+	for _, r := range results(t) {
+		t.Run(r.Scenario.Name, func(t *testing.T) {
+			for _, w := range r.Wrong {
+				t.Error(w)
+			}
+		})
+	}
+}
+
+// No innocent scenario leads to a block that is more than suspected.
+func TestInnocentWorldsAreNotCalledBlocked(t *testing.T) {
+	for _, r := range results(t) {
+		if !r.Scenario.Innocent {
+			continue
+		}
+		for _, app := range r.Verdict.Apps {
+			for _, target := range app.Targets {
+				for _, l := range target.Layers {
+					if l.State == measurements.Blocked {
+						t.Errorf("%s: %s/%s %s is called blocked (%s, %s)", r.Scenario.Name, app.App, target.Target, l.Layer, l.Signature, l.Confidence)
+					}
+				}
+			}
+		}
+	}
+}
+
+// wanted are the signatures that must have a scenario by now.
+var wanted = strings.Fields(`dns.nxdomain dns.refused dns.servfail dns.no_answer dns.timeout
+	dns.injection.bogon dns.injection.blockpage dns.injection.other dns.redirect
+	ip.unreachable tcp.timeout tcp.refused tcp.reset tcp.eof
+	tls.reset.sni tls.timeout.sni tls.eof.sni tls.alert.sni tls.reset.other tls.timeout.other tls.eof.other tls.alert.other
+	tls.mitm tls.not_tls
+	http.blockpage http.redirect http.reset.host http.timeout.host http.eof.host http.reset http.timeout http.eof
+	quic.timeout.sni quic.timeout.endpoint quic.timeout.version quic.timeout.udp443 quic.refused quic.close quic.version quic.alert.sni
+	local.offline local.captive_portal local.ipv6_broken`)
+
+// Every signature has a world in which it is found, and at least as many worlds are innocent as are censored.
+func TestScenariosCoverTheSignatures(t *testing.T) {
+	found := map[string]bool{}
+	innocent, censored := 0, 0
+	for _, r := range results(t) {
+		if r.Scenario.Innocent {
+			innocent++
+		} else {
+			censored++
+		}
+		found[string(r.Verdict.Network.Signature)] = true
+		for _, app := range r.Verdict.Apps {
+			for _, target := range app.Targets {
+				for _, l := range target.Layers {
+					found[string(l.Signature)] = true
+				}
+			}
+		}
+	}
+	for _, s := range wanted {
+		if !found[s] {
+			t.Errorf("no scenario leads to %s", s)
+		}
+	}
+	if innocent < censored {
+		t.Errorf("%d innocent scenarios, %d censored ones", innocent, censored)
+	}
+}
+
+// Switching off any rule makes at least one scenario wrong: there is no rule that nothing needs.
+func TestEveryRuleIsNeeded(t *testing.T) {
+	all := results(t)
+	for i, rule := range measurements.Rules {
+		others := slices.Delete(slices.Clone(measurements.Rules), i, i+1)
+		if !slices.ContainsFunc(all, func(r *scenarios.Result) bool {
+			v := measurements.JudgeWith(others, &r.Round, r.History)
+			return len(r.Scenario.Compare(&v)) > 0
+		}) {
+			t.Errorf("without rule %q every scenario is still right", rule.ID)
+		}
+	}
+}
+
+// Switching off any control makes at least one scenario wrong.
+func TestEveryControlIsNeeded(t *testing.T) {
+	all, err := scenarios.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, control := range []measurements.Control{measurements.N, measurements.D, measurements.V, measurements.P, measurements.F, scenarios.Gate} {
+		wrong := ""
+		for i := range all {
+			l := lab()
+			l.Without = map[measurements.Control]bool{control: true}
+			r, err := l.Run(&all[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !r.Right() {
+				wrong = r.Scenario.Name
+				break
+			}
+		}
+		if wrong == "" {
+			t.Errorf("without control %s every scenario is still right", control)
+		} else {
+			t.Logf("without control %s, %s is wrong", control, wrong)
+		}
+	}
+}
+
+// Switching off any censor, or any fault of which something is expected, makes its scenario wrong.
+func TestEveryCensorIsNeeded(t *testing.T) {
+	all, err := scenarios.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	side(len(all), func(i int) {
+		s := &all[i]
+		if len(s.Expect) == 0 && s.Network.State == "" {
+			return
+		}
+		for k := range len(s.Rules) + len(s.Faults) {
+			l := lab()
+			l.WithoutRule = k + 1
+			r, err := l.Run(s)
+			if err != nil {
+				t.Error(err)
+			} else if r.Right() {
+				t.Errorf("%s: without its rule or fault %d it is still right", s.Name, k+1)
+			}
+		}
+	})
+}
