@@ -3,13 +3,8 @@
 package config
 
 import (
-	_ "embed"
-	"fmt"
-	"os"
-	"slices"
 	"time"
 
-	"github.com/telltale-probe/telltale/config/catalogue"
 	"github.com/telltale-probe/telltale/config/strict"
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe"
@@ -50,9 +45,6 @@ type Reference struct {
 	Serve     bool
 }
 
-//go:embed controls.toml
-var controls []byte
-
 // Default is the configuration without a file. It panics if the embedded files are broken, which
 // the tests rule out.
 func Default() *Config {
@@ -68,7 +60,7 @@ func Load(path string) (*Config, error) {
 	if path == "" {
 		return Default(), nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := strict.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -118,82 +110,4 @@ func (c *Config) readSchedule(t *strict.Table) {
 	c.DailyBudget = t.Bytes("daily_budget", 100<<20)
 	c.Residual = t.Duration("residual", 10*time.Minute, 0, mostResidual)
 	t.Done()
-}
-
-// readApps picks the enabled apps out of the built-in ones and the further files.
-func (c *Config) readApps(t *strict.Table) {
-	all, err := catalogue.Builtin()
-	if err != nil {
-		t.Fail("catalogue", "the built-in catalogue is broken: %v", err)
-		return
-	}
-	for _, path := range t.Strings("catalogue", 64) {
-		app, err := catalogue.Load(path)
-		if err != nil {
-			t.Fail("catalogue", "%v", err)
-			continue
-		}
-		if i := slices.IndexFunc(all, func(a probe.App) bool { return a.ID == app.ID }); i >= 0 {
-			all[i] = app
-		} else {
-			all = append(all, app)
-		}
-	}
-	ids := t.Strings("enabled", 64)
-	if !t.Has("enabled") {
-		ids = []string{"telegram", "whatsapp", "line", "instagram"}
-	}
-	for _, id := range ids {
-		i := slices.IndexFunc(all, func(a probe.App) bool { return a.ID == id })
-		if i < 0 {
-			t.Fail("enabled", "%q is no app of the catalogue; there are %v", id, idsOf(all))
-			continue
-		}
-		c.Apps = append(c.Apps, all[i])
-	}
-	c.CatalogueHash = catalogue.Hash(c.Apps)
-	t.Done()
-}
-
-func idsOf(apps []probe.App) []string {
-	var out []string
-	for _, a := range apps {
-		out = append(out, a.ID)
-	}
-	return out
-}
-
-// readControls reads the gate's hosts; the built-in list where the file has none.
-func (c *Config) readControls(root *strict.Table) {
-	tables := root.Tables("control", 64)
-	if len(tables) == 0 {
-		_, own, err := strict.Parse("controls.toml", controls)
-		if err != nil {
-			panic(fmt.Sprintf("the built-in gate is broken: %v", err)) // a test parses it
-		}
-		tables = own.Tables("control", 64)
-	}
-	for _, t := range tables {
-		n := probe.Control{
-			Host: t.String("host", ""), Operator: t.String("operator", ""), Scope: t.String("scope", "foreign"), Country: t.String("country", ""),
-			Addresses: catalogue.Addresses(t), Path: t.String("path", "/"), Probes: catalogue.Probes(t, []probe.Probe{probe.ProbeHTTPS, probe.ProbeH3, probe.ProbeHTTP}),
-		}
-		if !catalogue.ValidHost(n.Host) {
-			t.Fail("host", "is needed: a host name in lower case")
-		}
-		if n.Operator == "" {
-			t.Fail("operator", "is needed: the gate wants several, and must tell them apart")
-		}
-		if n.Scope != "foreign" && n.Scope != "domestic" {
-			t.Fail("scope", `must be "foreign" or "domestic"`)
-		}
-		if n.Scope == "domestic" && !countryForm.MatchString(n.Country) {
-			t.Fail("country", "is needed for a domestic host: two capital letters")
-		}
-		if len(n.Path) == 0 || n.Path[0] != '/' {
-			t.Fail("path", "must begin with /")
-		}
-		c.Controls = append(c.Controls, n)
-		t.Done()
-	}
 }

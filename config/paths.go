@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"runtime"
 	"time"
+
+	"github.com/telltale-probe/telltale/config/strict"
 )
 
 // DefaultPath is where the config file is looked for without a flag: the platform's own place.
@@ -44,25 +46,33 @@ func StoreDir() string {
 
 var (
 	consentTable = regexp.MustCompile(`(?m)^[ \t]*\[consent\][^\n]*\n?`)
-	acceptedLine = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*accepted[ \t]*=[ \t]*"[^"\n]*"`)
-	acceptedKey  = regexp.MustCompile(`accepted[ \t]*=[ \t]*"[^"\n]*"$`)
+	acceptedLine = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*accepted[ \t]*=[ \t]*(?:"[^"\n]*"|'[^'\n]*')`)
+	acceptedKey  = regexp.MustCompile(`accepted[ \t]*=[ \t]*(?:"[^"\n]*"|'[^'\n]*')$`)
 )
 
 // RecordConsent writes the date of a volunteer's yes into the config file and leaves everything else
 // as it is, comments too. A missing file is made. The file is replaced at once, or not at all.
 func RecordConsent(path string, date time.Time) error {
-	old, err := os.ReadFile(path)
+	old, err := strict.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	data := withConsent(old, date.Format(time.DateOnly))
-	if _, err := Parse(path, data); err != nil {
+	c, err := Parse(path, data)
+	if err != nil {
 		return fmt.Errorf("consent is not recorded, since the file has mistakes:\n%w", err)
+	}
+	if c.Consent.Format(time.DateOnly) != date.Format(time.DateOnly) {
+		return fmt.Errorf("consent is not recorded: %s has no place for it that we can find; give it a [consent] table", path)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return replace(path, data)
+	mode := fs.FileMode(0o600)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm() // the daemon may run as another user than who says yes
+	}
+	return replace(path, data, mode)
 }
 
 func withConsent(old []byte, date string) []byte {
@@ -86,14 +96,14 @@ func withConsent(old []byte, date string) []byte {
 }
 
 // replace writes a file beside the old one and renames it.
-func replace(path string, data []byte) error {
+func replace(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".telltale-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already after the rename
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err != nil {
 		return err
 	}

@@ -180,18 +180,18 @@ func (c *Config) readStore(t *strict.Table) {
 
 func (c *Config) readWeb(t *strict.Table) {
 	c.Listen = t.String("listen", "127.0.0.1:9877")
-	host, port, ok := cutPort(c.Listen)
-	n, err := strconv.ParseUint(port, 10, 16)
-	if _, bad := netip.ParseAddr(strings.Trim(host, "[]")); !ok || err != nil || n == 0 || host != "" && host != "localhost" && bad != nil && !catalogue.ValidHost(host) {
-		t.Fail("listen", `must be "host:port"`)
+	if !validListen(c.Listen) {
+		t.Fail("listen", `must be "host:port"; an IPv6 address stands in brackets`)
 	}
 	t.Done()
 }
 
-func cutPort(s string) (host, port string, ok bool) {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 {
-		return s, "", false
+// validListen takes what a listener takes, and a port that can be named in a link: not 0.
+func validListen(s string) bool {
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a.Port() != 0
 	}
-	return s[:i], s[i+1:], true
+	host, port, ok := strings.Cut(s, ":")
+	n, err := strconv.ParseUint(port, 10, 16)
+	return ok && err == nil && n != 0 && (host == "" || host == "localhost" || catalogue.ValidHost(host))
 }

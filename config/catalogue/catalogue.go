@@ -7,10 +7,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"net/netip"
-	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +48,7 @@ func Builtin() ([]probe.App, error) {
 
 // Load reads a catalogue file. A mistake in it is a strict.Errors.
 func Load(path string) (probe.App, error) {
-	data, err := os.ReadFile(path)
+	data, err := strict.ReadFile(path)
 	if err != nil {
 		return probe.App{}, err
 	}
@@ -73,7 +70,7 @@ func Parse(name string, data []byte) (probe.App, error) {
 		return probe.App{}, err
 	}
 	head := root.Table("app")
-	app := probe.App{ID: head.String("id", ""), Reviewed: date(head, "reviewed", "")}
+	app := probe.App{ID: head.String("id", ""), Reviewed: checkDate(head, "reviewed", head.String("reviewed", ""))}
 	app.Name = head.String("name", app.ID)
 	if !idForm.MatchString(app.ID) {
 		head.Fail("id", "is needed: 1 to 32 of a-z, 0-9, _ and -")
@@ -96,8 +93,7 @@ func Parse(name string, data []byte) (probe.App, error) {
 	return app, doc.Err()
 }
 
-func date(t *strict.Table, key, def string) string {
-	text := t.String(key, def)
+func checkDate(t *strict.Table, key, text string) string {
 	if _, err := time.Parse(time.DateOnly, text); err != nil {
 		t.Fail(key, "must be a date, YYYY-MM-DD")
 	}
@@ -106,9 +102,12 @@ func date(t *strict.Table, key, def string) string {
 
 func readTarget(t *strict.Table, reviewed string) probe.Target {
 	out := probe.Target{
-		ID: t.String("id", ""), Why: t.String("why", ""), Source: t.String("source", ""), Reviewed: date(t, "reviewed", reviewed),
+		ID: t.String("id", ""), Why: t.String("why", ""), Source: t.String("source", ""), Reviewed: reviewed,
 		Neutral: t.String("neutral", ""), Path: t.String("path", "/"), Essential: t.Bool("essential", false), Group: t.String("group", ""),
 		Hosts: hosts(t), Addresses: Addresses(t), Ports: ports(t), Probes: Probes(t, probe.Probes),
+	}
+	if reviewedOn := t.String("reviewed", ""); t.Has("reviewed") {
+		out.Reviewed = checkDate(t, "reviewed", reviewedOn)
 	}
 	if !idForm.MatchString(out.ID) {
 		t.Fail("id", "is needed: 1 to 32 of a-z, 0-9, _ and -")
@@ -146,80 +145,6 @@ func checkPlaces(t *strict.Table, out *probe.Target) {
 			}
 		}
 	}
-}
-
-func hosts(t *strict.Table) []string {
-	out := t.Strings("hosts", maxEndpoints)
-	if one := t.String("host", ""); one != "" {
-		if len(out) > 0 {
-			t.Fail("host", "give host or hosts, not both")
-		}
-		out = []string{one}
-	}
-	for _, h := range out {
-		if !ValidHost(h) {
-			t.Fail("host", "%q is no host name in lower case", h)
-		}
-	}
-	return out
-}
-
-// Addresses reads the key "addresses" of a table.
-func Addresses(t *strict.Table) []netip.Addr {
-	var out []netip.Addr
-	for _, text := range t.Strings("addresses", maxEndpoints) {
-		a, err := netip.ParseAddr(text)
-		if err != nil || a.Zone() != "" {
-			t.Fail("addresses", "%q is no IP address", text)
-			continue
-		}
-		out = append(out, a.Unmap())
-	}
-	return out
-}
-
-func ports(t *strict.Table) []uint16 {
-	in := t.Ints("ports", maxPorts)
-	if t.Has("port") {
-		if len(in) > 0 {
-			t.Fail("port", "give port or ports, not both")
-		}
-		in = []int64{t.Int("port", 443, 1, 65535)}
-	} else {
-		t.Int("port", 443, 1, 65535)
-	}
-	if len(in) == 0 {
-		in = []int64{443}
-	}
-	var out []uint16
-	for _, p := range in {
-		if p < 1 || p > 65535 {
-			t.Fail("ports", "must be between 1 and 65535")
-			continue
-		}
-		out = append(out, uint16(p))
-	}
-	return out
-}
-
-// Probes reads the key "probes" of a table; "https" where it is missing.
-func Probes(t *strict.Table, allowed []probe.Probe) []probe.Probe {
-	in := t.Strings("probes", len(allowed))
-	if len(in) == 0 {
-		if t.Has("probes") {
-			t.Fail("probes", "must name at least one of %v", allowed)
-		}
-		in = []string{string(probe.ProbeHTTPS)}
-	}
-	var out []probe.Probe
-	for _, p := range in {
-		if !slices.Contains(allowed, probe.Probe(p)) {
-			t.Fail("probes", "%q is not one of %v", p, allowed)
-			continue
-		}
-		out = append(out, probe.Probe(p))
-	}
-	return out
 }
 
 // Hash names a catalogue in records: SHA-256 over all that is measured.

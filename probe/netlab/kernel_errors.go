@@ -13,7 +13,7 @@ import (
 // apart can't tell the emulation from a kernel.
 
 func dialError(network string, to netip.AddrPort, errno syscall.Errno) error {
-	return &net.OpError{Op: "dial", Net: network, Addr: netAddr(network, to), Err: os.NewSyscallError("connect", errno)}
+	return &net.OpError{Op: "dial", Net: network, Addr: netAddr(network, to), Err: syscallError("connect", errno)}
 }
 
 // dialEnded is how a dial ends with its context.
@@ -35,15 +35,25 @@ func opError(op, network string, local, remote net.Addr, err error) error {
 	return &net.OpError{Op: op, Net: network, Source: local, Addr: remote, Err: err}
 }
 
-// errno of an ICMP destination unreachable in answer to a SYN or a datagram (Linux, icmp_err_convert).
+// icmpErrno is what a SYN gets from an ICMP destination unreachable (Linux, icmp_err_convert).
 func icmpErrno(code int) syscall.Errno {
 	switch code {
-	case 0, 9, 6, 11:
+	case 0, 6, 9, 11:
 		return syscall.ENETUNREACH
 	case 3:
 		return syscall.ECONNREFUSED
 	}
 	return syscall.EHOSTUNREACH
+}
+
+// icmpIsSoft says of which codes a connected UDP socket never hears: Linux takes "net unreachable",
+// "host unreachable" and the like for passing troubles (icmp_err_convert, fatal = 0; udp_err).
+func icmpIsSoft(code int) bool {
+	switch code {
+	case 0, 1, 5, 11, 12:
+		return true
+	}
+	return false
 }
 
 func netAddr(network string, a netip.AddrPort) net.Addr {

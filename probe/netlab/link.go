@@ -11,6 +11,15 @@ type Link struct {
 	Jitter  time.Duration // up to so much more, one way, drawn for each packet
 	Loss    float64       // share of packets lost, each way
 	Rate    int64         // bit/s each way; 0 = unlimited
+
+	near, far *queue // what waits before the access line, and before the path behind it; nil where nothing does
+}
+
+// queue is one stretch's two transmitters, each with a drop-tail buffer before it. A stretch has its
+// own, so that one server's slow path does not fill the volunteer's line.
+type queue struct {
+	rate int64
+	free [2]time.Time // when a transmitter is free again, outward and inward
 }
 
 // Direction of a packet, seen from the vantage.
@@ -22,44 +31,58 @@ const (
 const (
 	// segmentSize is the payload of a full TCP segment on an Ethernet path (RFC 6691).
 	segmentSize = 1460
+	// synSize is a SYN with Linux' options, and its headers.
+	synSize = 60
 	// synTimeout is the first retransmission timeout of a SYN (RFC 6298, section 2).
 	synTimeout = time.Second
 	// leastRTO is Linux' lower bound of the retransmission timeout (RFC 6298 says one second; TCP_RTO_MIN is 200 ms).
 	leastRTO = 200 * time.Millisecond
+	// mostSYNs and mostRTO are where Linux gives up (tcp_syn_retries = 6, tcp_retries2 = 15, TCP_RTO_MAX).
+	mostSYNs, mostSends, mostRTO = 7, 15, 2 * time.Minute
 	// longestQueue is how long a packet may wait for a slow transmitter before a drop-tail queue
 	// drops it: half a second, as home routers' buffers go.
 	longestQueue = 500 * time.Millisecond
 )
 
-// SetAccess sets the volunteer's own line, a part of every path.
+// SetAccess sets the volunteer's own line, a part of every path. Connections that are open keep its
+// old latency and loss; its rate holds for them too.
 func (n *Network) SetAccess(l Link) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	l.near, l.far = n.line, nil
+	l.near.rate = l.Rate
 	n.access = l
 }
 
-// SetPath sets the path behind the access line to a prefix; the longest prefix that fits counts.
+// SetPath sets the path behind the access line to a prefix; the longest prefix that fits counts. All
+// servers of a prefix share its rate.
 func (n *Network) SetPath(prefix netip.Prefix, l Link) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	l.near, l.far = nil, nil
+	if l.Rate > 0 {
+		l.far = &queue{rate: l.Rate}
+	}
 	n.paths[prefix] = l
 }
 
-// path is the whole way to an address: latencies add up, losses combine, the slower rate counts.
+// path is the whole way to an address: latencies add up, losses combine, and the slower rate counts.
 func (n *Network) path(to netip.Addr) Link {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	l, found := n.paths[netip.PrefixFrom(to, to.BitLen())]
-	for best, prefix := -1, (netip.Prefix{}); !found; {
-		for p := range n.paths {
-			if p.Contains(to) && p.Bits() > best {
-				best, prefix = p.Bits(), p
-			}
+	var l Link
+	best := -1
+	for prefix, beyond := range n.paths {
+		if prefix.Bits() > best && prefix.Contains(to) {
+			best, l = prefix.Bits(), beyond
 		}
-		l, found = n.paths[prefix], true
 	}
 	a := n.access
-	return Link{Latency: a.Latency + l.Latency, Jitter: a.Jitter + l.Jitter, Loss: 1 - (1-a.Loss)*(1-l.Loss), Rate: slower(a.Rate, l.Rate)}
+	return Link{
+		Latency: a.Latency + l.Latency, Jitter: a.Jitter + l.Jitter,
+		Loss: 1 - (1-a.Loss)*(1-l.Loss), Rate: slower(a.Rate, l.Rate),
+		near: n.line, far: l.far,
+	}
 }
 
 func slower(a, b int64) int64 {
@@ -79,25 +102,53 @@ func (n *Network) delay(l Link) time.Duration {
 	return l.Latency + time.Duration(n.rnd.Int64N(int64(l.Jitter)))
 }
 
-// transmit gives the time at which size bytes have left the access line's transmitter, and whether
-// they found room in its queue.
-func (n *Network) transmit(direction int, l Link, size int) (at time.Time, ok bool) {
-	now := time.Now()
-	if l.Rate == 0 {
-		return now, true
+// queues are the transmitters that a packet passes, in their order.
+func (l Link) queues(direction int) [2]*queue {
+	if direction == outward {
+		return [2]*queue{l.near, l.far}
 	}
+	return [2]*queue{l.far, l.near}
+}
+
+// transmit gives the time at which size bytes have left the last transmitter on the way, and whether
+// they found room before each.
+func (n *Network) transmit(direction int, l Link, size int) (at time.Time, ok bool) {
+	at = time.Now()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	at = n.free[direction]
-	if at.Before(now) {
-		at = now
+	for _, q := range l.queues(direction) {
+		if q == nil || q.rate == 0 {
+			continue
+		}
+		free := later(q.free[direction], at)
+		if free.Sub(at) > longestQueue {
+			return free, false
+		}
+		at = free.Add(bits(size, q.rate))
+		q.free[direction] = at
 	}
-	if at.Sub(now) > longestQueue {
-		return at, false
-	}
-	at = at.Add(bits(size, l.Rate))
-	n.free[direction] = at
 	return at, true
+}
+
+// roomAt is when a sender that watches its losses sends on: TCP fills half of a queue and then goes
+// by the answers, so that datagrams find a queue that is long and not full.
+func (n *Network) roomAt(direction int, l Link) time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var at time.Time
+	for _, q := range l.queues(direction) {
+		if q != nil && q.rate > 0 {
+			at = later(at, q.free[direction].Add(-longestQueue/2))
+		}
+	}
+	return at
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // bits is the time that size bytes take at a rate.
@@ -105,12 +156,28 @@ func bits(size int, rate int64) time.Duration {
 	return time.Duration(float64(size) * 8 / float64(rate) * float64(time.Second))
 }
 
-// retransmissions is how much later a segment arrives that is lost now and then.
-func (n *Network) retransmissions(l Link) time.Duration {
-	rto, late := max(leastRTO, 2*l.Latency+l.Jitter), time.Duration(0)
-	for n.chance(l.Loss) && late < 2*time.Minute {
+// retransmissions is how much later a segment arrives that is lost now and then. On a path that loses
+// everything that is a quarter of an hour, when Linux would have given up.
+func (n *Network) retransmissions(l Link) (late time.Duration) {
+	rto := max(leastRTO, 2*l.Latency+l.Jitter)
+	for sent := 1; sent < mostSends && n.chance(l.Loss); sent++ {
 		late += rto
-		rto *= 2
+		rto = min(2*rto, mostRTO)
 	}
 	return late
+}
+
+// handshake is how long a SYN and its answer take: a round trip, and a second, three, seven … more
+// for those that are lost (RFC 6298, section 5.5). ok is false where Linux gives up before.
+func (n *Network) handshake(l Link) (took time.Duration, ok bool) {
+	rto := synTimeout
+	for range mostSYNs {
+		left, room := n.transmit(outward, l, synSize)
+		if room && !n.chance(l.Loss) && !n.chance(l.Loss) {
+			return took + time.Until(left) + n.delay(l) + n.delay(l), true
+		}
+		took += rto
+		rto *= 2
+	}
+	return took, false
 }

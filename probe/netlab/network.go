@@ -2,9 +2,12 @@ package netlab
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -30,8 +33,8 @@ type Network struct {
 	fired     map[string]int
 	residual  map[place]residue
 	access    Link
+	line      *queue // the access line's transmitters
 	paths     map[netip.Prefix]Link
-	free      [2]time.Time // when the access line's transmitter is free again, out and in
 	noV4      bool
 	noV6      bool
 	port      uint16
@@ -51,6 +54,7 @@ func NewNetwork(seed uint64) *Network {
 		known: map[netip.Addr]bool{}, listeners: map[netip.AddrPort]*listener{}, packets: map[netip.AddrPort]*packetConn{},
 		clients: map[netip.AddrPort]*datagramConn{}, streams: map[*conn]struct{}{}, fired: map[string]int{},
 		residual: map[place]residue{}, paths: map[netip.Prefix]Link{}, port: 32768,
+		line: &queue{},
 	}
 }
 
@@ -78,15 +82,34 @@ func (n *Network) Routable(network string) bool {
 func (n *Network) Censor(rules ...Rule) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.rules = append(n.rules, rules...)
+	n.rules = append(slices.Clip(n.rules), named(rules, len(n.rules))...)
 }
 
-// SetRules replaces all rules, and forgets what earlier ones left behind.
+// SetRules replaces all rules, and forgets what earlier ones left behind. A flow that a rule has cut
+// off or slowed down stays so: its packets have been lost.
 func (n *Network) SetRules(rules ...Rule) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.rules = append([]Rule(nil), rules...)
+	n.rules = named(rules, 0)
 	clear(n.residual)
+}
+
+// Rules are those that are on the wire, in their order.
+func (n *Network) Rules() []Rule {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.rules)
+}
+
+// named gives rules that have no id one by their place: what a flow remembers of a rule goes by it.
+func named(rules []Rule, before int) []Rule {
+	rules = slices.Clone(rules)
+	for i := range rules {
+		if rules[i].ID == "" {
+			rules[i].ID = fmt.Sprintf("rule-%d", before+i+1)
+		}
+	}
+	return rules
 }
 
 // Fired says how often the rule with this id has fired.
@@ -106,14 +129,7 @@ func (n *Network) Close() error {
 	n.closed = true
 	close(n.done)
 	listeners, packets := n.listeners, n.packets
-	var clients []*datagramConn
-	for _, c := range n.clients {
-		clients = append(clients, c)
-	}
-	var streams []*conn
-	for c := range n.streams {
-		streams = append(streams, c)
-	}
+	clients, streams := slices.Collect(maps.Values(n.clients)), slices.Collect(maps.Keys(n.streams))
 	n.listeners, n.packets = map[netip.AddrPort]*listener{}, map[netip.AddrPort]*packetConn{}
 	n.mu.Unlock()
 	for _, l := range listeners {
@@ -139,6 +155,9 @@ func (n *Network) Dial(ctx context.Context, network, address string) (net.Conn, 
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if ctx.Err() != nil {
+		return nil, dialEnded(ctx, network, to)
+	}
 	n.mu.Lock()
 	from := n.source(to.Addr())
 	noRoute := to.Addr().Is4() && n.noV4 || !to.Addr().Is4() && n.noV6 || n.closed
@@ -147,7 +166,7 @@ func (n *Network) Dial(ctx context.Context, network, address string) (net.Conn, 
 		return nil, dialError(network, to, syscall.ENETUNREACH)
 	}
 	if network[0] == 'u' {
-		return n.dialUDP(network, from, to), nil
+		return n.dialUDP(network, from, to)
 	}
 	return n.dialTCP(ctx, network, from, to)
 }

@@ -1,0 +1,83 @@
+package catalogue
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/telltale-probe/telltale/config/strict"
+	"github.com/telltale-probe/telltale/probe"
+)
+
+func hosts(t *strict.Table) []string {
+	out := t.Strings("hosts", maxEndpoints)
+	if one := t.String("host", ""); one != "" {
+		if len(out) > 0 {
+			t.Fail("host", "give host or hosts, not both")
+		}
+		out = []string{one}
+	}
+	for _, h := range out {
+		if !ValidHost(h) {
+			t.Fail("host", "%q is no host name in lower case", h)
+		}
+	}
+	return out
+}
+
+// Addresses reads the key "addresses" of a table.
+func Addresses(t *strict.Table) []netip.Addr {
+	var out []netip.Addr
+	for _, text := range t.Strings("addresses", maxEndpoints) {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" {
+			t.Fail("addresses", "%q is no IP address", text)
+			continue
+		}
+		out = append(out, a.Unmap())
+	}
+	return out
+}
+
+func ports(t *strict.Table) []uint16 {
+	in := t.Ints("ports", maxPorts)
+	if t.Has("port") {
+		if len(in) > 0 {
+			t.Fail("port", "give port or ports, not both")
+		}
+		in = []int64{t.Int("port", 443, 1, 65535)}
+	} else {
+		t.Int("port", 443, 1, 65535)
+	}
+	if len(in) == 0 {
+		in = []int64{443}
+	}
+	var out []uint16
+	for _, p := range in {
+		if p < 1 || p > 65535 {
+			t.Fail("ports", "must be between 1 and 65535")
+			continue
+		}
+		out = append(out, uint16(p))
+	}
+	return out
+}
+
+// Probes reads the key "probes" of a table; "https" where it is missing.
+func Probes(t *strict.Table, allowed []probe.Probe) []probe.Probe {
+	in := t.Strings("probes", len(allowed))
+	if len(in) == 0 {
+		if t.Has("probes") {
+			t.Fail("probes", "must name at least one of %v", allowed)
+		}
+		in = []string{string(probe.ProbeHTTPS)}
+	}
+	var out []probe.Probe
+	for _, p := range in {
+		if !slices.Contains(allowed, probe.Probe(p)) {
+			t.Fail("probes", "%q is not one of %v", p, allowed)
+			continue
+		}
+		out = append(out, probe.Probe(p))
+	}
+	return out
+}
