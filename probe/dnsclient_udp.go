@@ -29,7 +29,7 @@ const (
 // udpShares are the parts of the step's time that the attempts wait, in sixths: each longer than the one
 // before. Of ten seconds the first has 1.7 and the second 3.3, so that one lost datagram costs little;
 // the last has five, enough for a resolver that has to go far itself (resolv.conf(5) waits as long).
-var udpShares = []time.Duration{1, 2, 3}
+var udpShares = []int64{1, 2, 3}
 
 // arrival is a datagram, or the error that ends a socket.
 type arrival struct {
@@ -81,7 +81,7 @@ func (x *inquiry) overUDP(ctx context.Context) error {
 			if len(u.attempts) == len(udpShares) {
 				continue // the context's end is near
 			}
-			next.Reset(share * udpShares[len(u.attempts)])
+			next.Reset(time.Duration(int64(share) * udpShares[len(u.attempts)]))
 			if err := u.send(ctx); err != nil {
 				return u.end(err)
 			}

@@ -12,7 +12,7 @@ type class struct {
 	// word gives the failure, or "" where the error is not of this kind.
 	word func(op measurements.Operation, err error) measurements.Failure
 	// example is an error of this kind that no class before it takes; the test walks the examples.
-	example func() (measurements.Operation, error, measurements.Failure)
+	example func() (measurements.Operation, measurements.Failure, error)
 }
 
 // classify names what went wrong in a step. The same error may have two names in two operations. An
@@ -44,8 +44,8 @@ func concat(lists ...[]class) []class {
 
 type word = func(measurements.Operation, error) measurements.Failure
 
-func gives(op measurements.Operation, err error, f measurements.Failure) func() (measurements.Operation, error, measurements.Failure) {
-	return func() (measurements.Operation, error, measurements.Failure) { return op, err, f }
+func gives(op measurements.Operation, err error, f measurements.Failure) func() (measurements.Operation, measurements.Failure, error) {
+	return func() (measurements.Operation, measurements.Failure, error) { return op, f, err }
 }
 
 // is takes errors that wrap a value.

@@ -20,7 +20,7 @@ import (
 func TestEveryClassTakesItsExample(t *testing.T) {
 	t.Parallel()
 	for i, c := range classes {
-		op, err, want := c.example()
+		op, want, err := c.example()
 		if got := classify(op, err); got != want {
 			t.Errorf("%s: %q got %q, want %q", c.says, err, got, want)
 		}

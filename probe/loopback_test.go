@@ -26,7 +26,7 @@ import (
 // patient is a step's time where something is to come, brief where nothing is.
 const (
 	patient = 5 * time.Second
-	brief   = 150 * time.Millisecond
+	brief   = 600 * time.Millisecond
 	site    = "www.example.com"
 )
 

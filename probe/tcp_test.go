@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -109,7 +110,7 @@ func TestSettleKeepsBytes(t *testing.T) {
 		t.Errorf("read %q, %v", got, err)
 	}
 	seen := conn.Traffic()
-	if string(seen.FirstReceived) != "banner and more" || string(seen.FirstSent) != "go on" || seen.Err != io.EOF {
+	if string(seen.FirstReceived) != "banner and more" || string(seen.FirstSent) != "go on" || !errors.Is(seen.Err, io.EOF) {
 		t.Errorf("recorded %+v", seen)
 	}
 	if seen.FirstWrite.IsZero() || !seen.LastRead.After(seen.FirstWrite) {

@@ -268,7 +268,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a wrong type", strings.Replace(good, `"app":"telegram"`, `"app":7`, 1), "app"},
 		{"a time that is none", strings.Replace(good, `"started":"2026`, `"started":"x026`, 1), "parsing time"},
 		{"an address that is none", strings.Replace(good, `"addresses":["192.0.2.10"]`, `"addresses":["nowhere"]`, 1), "nowhere"},
-		{"a chain of no handshake", strings.Replace(good, `"transaction_id":5`, `"transaction_id":500`, -1), "transaction_id 500"},
+		{"a chain of no handshake", strings.ReplaceAll(good, `"transaction_id":5`, `"transaction_id":500`), "transaction_id 500"},
 		{"a chain in another format", strings.Replace(good, `"format":"base64"`, `"format":"pem"`, 1), "pem"},
 		{"a line past the bound", strings.Repeat(" ", MaxLine+1), "more than"},
 		{"a bomb of small values", `{"test_keys":{"x_telltale":{"observations":[` + strings.Repeat("{},", maxValues) + `{}]}}}`, "values"},

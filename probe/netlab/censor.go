@@ -3,12 +3,9 @@ package netlab
 import (
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
-
-	"github.com/telltale-probe/telltale/probe/hello"
 )
 
 // event is a packet that a box understands.
@@ -41,8 +38,8 @@ func (r *Rule) position() float64 {
 	return r.Position
 }
 
-// match gives the rule that decides about an event, and lets those that only slow a flow down have
-// their way on it. The caller holds the flow's lock, or is the only one who knows the flow.
+// match gives the rule that decides about an event, and lets those that only impair a flow have their
+// way on it, once. The caller holds the flow's lock, or is the only one who knows the flow.
 func (n *Network) match(f *flow, e event) *Rule {
 	if f.to.Addr().IsPrivate() && f.to.Port() == 53 {
 		return nil // the home's own resolver: no box stands in between
@@ -52,7 +49,7 @@ func (n *Network) match(f *flow, e event) *Rule {
 	n.mu.Unlock()
 	for i := range rules {
 		r := &rules[i]
-		if !r.matches(f, e, since) || !f.draws(r) {
+		if !r.suits(f.transport, e) || !r.matches(f, e, since) || r.impairs() && f.drawn[r.done()] || !f.draws(r) {
 			continue
 		}
 		n.mu.Lock()
@@ -61,20 +58,43 @@ func (n *Network) match(f *flow, e event) *Rule {
 			n.residual[place{f.transport, f.to}] = residue{*r, time.Now().Add(r.Residual)}
 		}
 		n.mu.Unlock()
-		switch r.Action {
-		case Throttle:
-			f.rate = r.Rate
-		case Delay:
-			f.late = r.Delay
-		case Lose:
-			f.link.Loss = 1 - (1-f.link.Loss)*(1-r.Probability)
-		case Cut, CutReset, CutClose:
-			f.cut = r
-		default:
+		if !r.impairs() {
 			return r
 		}
+		f.impair(r)
 	}
 	return nil
+}
+
+// impairs says whether a rule lets a packet pass, and others decide about it.
+func (r *Rule) impairs() bool {
+	switch r.Action {
+	case Throttle, Delay, Lose, Cut, CutReset, CutClose:
+		return true
+	}
+	return false
+}
+
+// done is under what a flow remembers that a rule has impaired it: the rules see each datagram, and a
+// loss of 5 % must not become one of 10 % with the second.
+func (r *Rule) done() string { return r.ID + " done" }
+
+func (f *flow) impair(r *Rule) {
+	f.drawn[r.done()] = true
+	switch r.Action {
+	case Throttle:
+		f.rate = r.Rate
+	case Delay:
+		f.late += r.Delay
+	case Lose:
+		share := r.Probability
+		if share == 0 {
+			share = 1
+		}
+		f.link.Loss = 1 - (1-f.link.Loss)*(1-share)
+	default:
+		f.cut = r
+	}
 }
 
 // draws says whether a rule with a probability fires on this flow; it is drawn once a flow. Loss is
@@ -96,7 +116,7 @@ func (n *Network) rests(f *flow) *Rule {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	left, ok := n.residual[place{f.transport, f.to}]
-	if !ok || time.Now().After(left.until) {
+	if !ok || !time.Now().Before(left.until) {
 		return nil
 	}
 	r := left.rule
@@ -106,121 +126,14 @@ func (n *Network) rests(f *flow) *Rule {
 	return &r
 }
 
-func (r *Rule) matches(f *flow, e event, since time.Duration) bool {
-	switch {
-	case since < r.From || r.Until > 0 && since >= r.Until:
-		return false
-	case !r.sees(e):
-		return false
-	case len(r.Ports) > 0 && !slices.Contains(r.Ports, f.to.Port()):
-		return false
-	case r.Family == "ipv4" && !f.to.Addr().Is4(), r.Family == "ipv6" && f.to.Addr().Is4():
-		return false
-	case r.Shape == "small" && e.large, r.Shape == "large" && !e.large:
-		return false
-	case len(r.Addresses) > 0 && !slices.ContainsFunc(r.Addresses, func(p netip.Prefix) bool { return p.Contains(f.to.Addr()) }):
-		return false
+// recall lets residual blocking act on an open stream, when its client sends.
+func (f *flow) recall() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dead {
+		return
 	}
-	return len(r.Names) == 0 || r.names(e.name)
-}
-
-// sees says whether the rule looks at packets of this kind.
-func (r *Rule) sees(e event) bool {
-	if r.Protocol == Any {
-		return len(r.Names) == 0 && (e.protocol == TCP || e.protocol == UDP) || len(r.Names) > 0 && e.name != ""
+	if r := f.n.rests(f); r != nil {
+		f.act(r, event{})
 	}
-	return r.Protocol == e.protocol
-}
-
-func (r *Rule) names(name string) bool {
-	if name == "" {
-		return false
-	}
-	return slices.ContainsFunc(r.Names, func(pattern string) bool {
-		switch {
-		case pattern == "*":
-			return true
-		case r.Substring:
-			return strings.Contains(name, strings.TrimPrefix(pattern, "."))
-		case strings.HasPrefix(pattern, "."):
-			return strings.HasSuffix(name, pattern) || name == pattern[1:]
-		}
-		return name == pattern
-	})
-}
-
-// readStream understands a client's first bytes: a DNS query, a ClientHello or a clear request.
-// enough is false while more bytes may tell.
-func readStream(port uint16, b []byte) (e event, enough bool) {
-	const most = 16 << 10
-	switch {
-	case port == 53:
-		if len(b) < 2 || len(b) < 2+int(b[0])<<8+int(b[1]) {
-			return e, len(b) > most
-		}
-		return readQuery(b[2:]), true
-	case b[0] == 22: // a handshake record (RFC 8446, section 5.1)
-		return readHello(b, most)
-	case len(b) >= 4 && !slices.Contains([]string{"GET ", "HEAD", "POST"}, string(b[:4])):
-		return e, true
-	}
-	head, _, whole := strings.Cut(string(b), "\r\n\r\n")
-	for line := range strings.SplitSeq(head, "\r\n") {
-		if k, v, ok := strings.Cut(line, ":"); ok && strings.EqualFold(k, "host") && whole {
-			host, _, _ := strings.Cut(strings.TrimSpace(v), ":")
-			return event{protocol: HTTP, name: strings.ToLower(host)}, true
-		}
-	}
-	return event{protocol: HTTP}, whole || len(b) > most
-}
-
-func readHello(b []byte, most int) (event, bool) {
-	msg, complete, err := hello.FromRecords(b)
-	if err != nil || !complete {
-		return event{}, err != nil || len(b) > most
-	}
-	h, err := hello.Parse(msg)
-	if err != nil {
-		return event{}, true
-	}
-	return event{protocol: TLS, name: strings.ToLower(h.ServerName), large: len(b) > segmentSize}, true
-}
-
-func readQuery(b []byte) event {
-	m := new(dns.Msg)
-	if m.Unpack(b) != nil || len(m.Question) == 0 {
-		return event{}
-	}
-	return event{protocol: DNS, name: strings.ToLower(strings.TrimSuffix(m.Question[0].Name, ".")), query: m}
-}
-
-// answer is what a rule makes a resolver say.
-func (r *Rule) answer(q *dns.Msg) []byte {
-	m := new(dns.Msg).SetReply(q)
-	m.RecursionAvailable = true
-	switch r.Action {
-	case DNSNXDomain:
-		m.Rcode = dns.RcodeNameError
-	case DNSServfail:
-		m.Rcode = dns.RcodeServerFailure
-	case DNSRefused:
-		m.Rcode = dns.RcodeRefused
-	case DNSForge:
-		for _, a := range r.Answer {
-			h := dns.RR_Header{Name: q.Question[0].Name, Class: dns.ClassINET, Ttl: 300}
-			switch t := q.Question[0].Qtype; {
-			case t == dns.TypeA && a.Is4():
-				h.Rrtype = t
-				m.Answer = append(m.Answer, &dns.A{Hdr: h, A: a.AsSlice()})
-			case t == dns.TypeAAAA && !a.Is4():
-				h.Rrtype = t
-				m.Answer = append(m.Answer, &dns.AAAA{Hdr: h, AAAA: a.AsSlice()})
-			}
-		}
-	}
-	b, err := m.Pack()
-	if err != nil {
-		return nil
-	}
-	return b
 }

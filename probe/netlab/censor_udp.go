@@ -24,7 +24,7 @@ func (c *datagramConn) outward(b []byte) (to netip.AddrPort, passes bool) {
 		if r == nil {
 			continue
 		}
-		if r.Action == DNSRedirect && len(r.Answer) > 0 {
+		if r.Action == DNSRedirect {
 			return netip.AddrPortFrom(r.Answer[0], 53), true
 		}
 		if !c.act(r, e, b) {
@@ -43,19 +43,29 @@ func (f *flow) understand(b []byte) []event {
 		}
 		return out
 	}
-	version, _, _, long := hello.ParseLongHeader(b)
-	if !long || version != hello.Version1 || f.initial.done {
-		return out
+	if e, ok := f.initial.look(b); ok {
+		out = append(out, e)
 	}
-	f.initial.seen++
-	e := event{protocol: QUIC, large: f.initial.seen > 1}
-	if msg, done, err := f.initial.reader.Add(b); err == nil && done {
-		f.initial.done = true
-		if h, err := hello.Parse(msg); err == nil {
-			e.name = strings.ToLower(h.ServerName)
+	return out
+}
+
+// look reads a client's datagram. Each that starts with an Initial of version 1 is an event: one that
+// a box has eaten is sent again.
+func (i *initialReader) look(b []byte) (event, bool) {
+	version, _, _, long := hello.ParseLongHeader(b)
+	if !long || version != hello.Version1 || b[0]&0x30 != 0 { // the type of an Initial (RFC 9000, section 17.2.2)
+		return event{}, false
+	}
+	if !i.done {
+		i.seen++
+		msg, done, err := i.reader.Add(b)
+		if i.done = done && err == nil; i.done {
+			if h, err := hello.Parse(msg); err == nil {
+				i.name = strings.ToLower(h.ServerName)
+			}
 		}
 	}
-	return append(out, e)
+	return event{protocol: QUIC, name: i.name, large: !i.done || i.seen > 1}, true
 }
 
 // act does what a rule says to a datagram, and says whether it passes. The caller holds the flow's lock.
@@ -67,15 +77,15 @@ func (c *datagramConn) act(r *Rule, e event, b []byte) (passes bool) {
 			f.deaf = true
 			return true
 		}
-		f.dead = e.protocol != DNS // a box that eats a query does not eat the next one's answer
-	case Reset:
+		// A box that eats a query does not eat the next one's answer, and residual blocking ends.
+		f.dead = e.protocol != DNS && e.protocol != ""
+	case Reset: // UDP has none: what a firewall's "reject with reset" sends instead
 		c.inbox.put(arrival{at: at, errno: syscall.ECONNREFUSED})
 	case ICMP:
-		c.inbox.put(arrival{at: at, errno: icmpErrno(r.Code)})
-	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:
-		if e.query == nil {
-			return true
+		if !icmpIsSoft(r.Code) {
+			c.inbox.put(arrival{at: at, errno: icmpErrno(r.Code)})
 		}
+	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:
 		if answer := r.answer(e.query); answer != nil {
 			c.inbox.put(arrival{at: at, data: answer, from: c.remote})
 		}

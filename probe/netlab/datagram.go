@@ -15,8 +15,9 @@ import (
 // initialReader reads the hello out of a client's QUIC Initials, as a box that reassembles does.
 type initialReader struct {
 	reader hello.InitialReader
-	seen   int
+	seen   int // Initials until then
 	done   bool
+	name   string // that the hello bears
 }
 
 // inboxSize bounds the datagrams that wait to be read, as a socket's buffer does.
@@ -95,11 +96,20 @@ func (i *inbox) pending() syscall.Errno {
 	return 0
 }
 
-func (i *inbox) close() {
+// close wakes the readers. It says whether the inbox was open.
+func (i *inbox) close() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	was := !i.shut
 	i.shut = true
 	i.changed()
+	return was
+}
+
+func (i *inbox) closed() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.shut
 }
 
 func (i *inbox) deadline(t time.Time) {
@@ -118,22 +128,22 @@ type datagramConn struct {
 	inbox         *inbox
 }
 
-func (n *Network) dialUDP(network string, from, to netip.AddrPort) *datagramConn {
+func (n *Network) dialUDP(network string, from, to netip.AddrPort) (net.Conn, error) {
 	c := &datagramConn{n: n, network: network, local: from, remote: to, flow: n.newFlow("udp", to, n.path(to.Addr())), inbox: newInbox()}
 	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, dialError(network, to, syscall.ENETUNREACH)
+	}
 	n.clients[from] = c
-	n.mu.Unlock()
-	return c
+	return c, nil
 }
 
 func (c *datagramConn) Write(b []byte) (int, error) {
 	if errno := c.inbox.pending(); errno != 0 {
 		return 0, c.explain("write", errno)
 	}
-	c.inbox.mu.Lock()
-	shut := c.inbox.shut
-	c.inbox.mu.Unlock()
-	if shut {
+	if c.inbox.closed() {
 		return 0, c.explain("write", net.ErrClosed)
 	}
 	if len(b) > 65507 { // what a UDP datagram can hold (RFC 768)
@@ -148,20 +158,32 @@ func (c *datagramConn) Write(b []byte) (int, error) {
 // send puts a datagram that passed the boxes on its way to the server.
 func (c *datagramConn) send(to netip.AddrPort, b []byte) {
 	link := c.flow.path()
-	at, room := c.n.transmit(outward, link, len(b))
-	if !room || c.n.chance(link.Loss) {
+	at, passes := c.flow.pass(outward, link, len(b))
+	if !passes {
 		return
 	}
 	c.n.mu.Lock()
 	p, known := c.n.packets[to], c.n.known[to.Addr()]
 	c.n.mu.Unlock()
-	at = c.flow.throttled(outward, at, len(b)).Add(c.n.delay(link))
 	switch {
 	case p != nil:
 		p.inbox.put(arrival{at: at, data: slices.Clone(b), from: c.local})
 	case known: // ICMP port unreachable
 		c.inbox.put(arrival{at: at.Add(c.n.delay(link)), errno: syscall.ECONNREFUSED})
 	}
+}
+
+// pass is when a datagram comes out at the other end, if it isn't lost on the way: to chance, or to a
+// queue that is full. The box that throttles has one too.
+func (f *flow) pass(direction int, link Link, size int) (at time.Time, passes bool) {
+	at, room := f.n.transmit(direction, link, size)
+	f.mu.Lock()
+	queued := f.free[direction].Sub(at)
+	f.mu.Unlock()
+	if !room || queued > longestQueue || f.n.chance(link.Loss) {
+		return at, false
+	}
+	return f.throttled(direction, at, size).Add(f.n.delay(link)), true
 }
 
 func (c *datagramConn) Read(b []byte) (int, error) {
@@ -186,7 +208,9 @@ func (c *datagramConn) Close() error {
 	c.n.mu.Lock()
 	delete(c.n.clients, c.local)
 	c.n.mu.Unlock()
-	c.inbox.close()
+	if !c.inbox.close() {
+		return c.explain("close", net.ErrClosed)
+	}
 	return nil
 }
 
@@ -195,6 +219,9 @@ func (c *datagramConn) RemoteAddr() net.Addr { return netAddr("udp", c.remote) }
 
 func (c *datagramConn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 func (c *datagramConn) SetReadDeadline(t time.Time) error {
+	if c.inbox.closed() {
+		return opError("set", c.network, nil, c.LocalAddr(), net.ErrClosed)
+	}
 	c.inbox.deadline(t)
 	return nil
 }
@@ -235,6 +262,9 @@ func (p *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if !ok {
 		return 0, opError("write", "udp", p.LocalAddr(), to, syscall.EINVAL)
 	}
+	if p.inbox.closed() {
+		return 0, opError("write", "udp", p.LocalAddr(), to, net.ErrClosed)
+	}
 	key := u.AddrPort()
 	p.n.mu.Lock()
 	c := p.n.clients[netip.AddrPortFrom(key.Addr().Unmap(), key.Port())]
@@ -245,12 +275,12 @@ func (p *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	c.flow.mu.Lock()
 	gone, link := c.flow.dead || c.flow.deaf, c.flow.link
 	c.flow.mu.Unlock()
-	at, room := p.n.transmit(inward, link, len(b))
-	if gone || !room || p.n.chance(link.Loss) {
+	if gone {
 		return len(b), nil
 	}
-	at = c.flow.throttled(inward, at, len(b)).Add(p.n.delay(link))
-	c.inbox.put(arrival{at: at, data: slices.Clone(b), from: p.at})
+	if at, passes := c.flow.pass(inward, link, len(b)); passes {
+		c.inbox.put(arrival{at: at, data: slices.Clone(b), from: p.at})
+	}
 	return len(b), nil
 }
 

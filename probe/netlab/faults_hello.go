@@ -54,5 +54,5 @@ func (c *pickyConn) reset() {
 	if l, ok := c.Conn.(interface{ SetLinger(seconds int) error }); ok {
 		_ = l.SetLinger(0)
 	}
-	_ = c.Conn.Close()
+	_ = c.Close()
 }

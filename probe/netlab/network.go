@@ -3,6 +3,7 @@ package netlab
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -169,6 +170,116 @@ func (n *Network) Dial(ctx context.Context, network, address string) (net.Conn, 
 		return n.dialUDP(network, from, to)
 	}
 	return n.dialTCP(ctx, network, from, to)
+}
+
+// dialTCP makes the three-way handshake: it asks the boxes on the path, then the server.
+func (n *Network) dialTCP(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error) {
+	f := n.newFlow("tcp", to, n.path(to.Addr()))
+	verdict := f.syn()
+	if verdict == nil {
+		return n.dialServer(ctx, network, from, to, f)
+	}
+	near, errno := 2*f.upTo(verdict), syscall.ECONNREFUSED // Linux calls a SYN that is reset refused
+	switch verdict.Action {
+	case AcceptReset, AcceptClose:
+		if err := n.await(ctx, network, to, near); err != nil {
+			return nil, err
+		}
+		return n.accepted(network, from, to, f, verdict)
+	case ICMP:
+		errno = icmpErrno(verdict.Code)
+	case Reset:
+	default:
+		return nil, n.silence(ctx, network, to)
+	}
+	if err := n.await(ctx, network, to, near); err != nil {
+		return nil, err
+	}
+	return nil, dialError(network, to, errno)
+}
+
+// dialServer is a handshake that no box has decided about.
+func (n *Network) dialServer(ctx context.Context, network string, from, to netip.AddrPort, f *flow) (net.Conn, error) {
+	n.mu.Lock()
+	known := n.known[to.Addr()]
+	n.mu.Unlock()
+	took, ok := n.handshake(f.path())
+	if !known || !ok {
+		return nil, n.silence(ctx, network, to)
+	}
+	if err := n.await(ctx, network, to, took+2*f.late); err != nil {
+		return nil, err
+	}
+	return n.connected(network, from, to, f)
+}
+
+// connected asks the server's side.
+func (n *Network) connected(network string, from, to netip.AddrPort, f *flow) (net.Conn, error) {
+	client := &conn{n: n, network: network, local: netAddr("tcp", from), remote: netAddr("tcp", to), client: true, flow: f, in: newHalf(), out: newHalf(), linger: -1}
+	server := &conn{n: n, network: "tcp", local: client.remote, remote: client.local, flow: f, in: client.out, out: client.in, linger: -1}
+	f.client, f.server = client, server
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.listeners[to]
+	switch {
+	case n.closed:
+		return nil, dialError(network, to, syscall.ENETUNREACH)
+	case l == nil:
+		return nil, dialError(network, to, syscall.ECONNREFUSED)
+	}
+	select {
+	case l.backlog <- server:
+	default: // a full backlog swallows the last ACK; the connection then hangs as a mute server's does
+	}
+	n.streams[client], n.streams[server] = struct{}{}, struct{}{}
+	return client, nil
+}
+
+// accepted is a connection that a box has answered in the server's name, and ends at once.
+func (n *Network) accepted(network string, from, to netip.AddrPort, f *flow, verdict *Rule) (net.Conn, error) {
+	client := &conn{n: n, network: network, local: netAddr("tcp", from), remote: netAddr("tcp", to), client: true, flow: f, in: newHalf(), out: newHalf(), linger: -1}
+	f.kill()
+	end := error(syscall.ECONNRESET)
+	if verdict.Action == AcceptClose {
+		end = io.EOF
+	}
+	client.in.finish(end, time.Now())
+	if !n.track(client) {
+		return nil, dialError(network, to, syscall.ENETUNREACH)
+	}
+	return client, nil
+}
+
+// track remembers a connection, so that Close can end it; it is too late for one on a closed network.
+func (n *Network) track(c *conn) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		n.streams[c] = struct{}{}
+	}
+	return !n.closed
+}
+
+// await lets the time of a handshake pass.
+func (n *Network) await(ctx context.Context, network string, to netip.AddrPort, t time.Duration) error {
+	timer := time.NewTimer(t)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return dialEnded(ctx, network, to)
+	case <-n.done:
+		return dialError(network, to, syscall.ENETUNREACH)
+	}
+}
+
+// silence is a dial that nobody answers: SYNs after 1, 3, 7 … 63 seconds, and Linux gives up at 127.
+func (n *Network) silence(ctx context.Context, network string, to netip.AddrPort) error {
+	if err := n.await(ctx, network, to, (1<<mostSYNs-1)*synTimeout); err != nil {
+		return err
+	}
+	return dialError(network, to, syscall.ETIMEDOUT)
 }
 
 // source picks the vantage's address and the next port of the ephemeral range.

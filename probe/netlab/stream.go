@@ -1,11 +1,11 @@
 package netlab
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -17,14 +17,16 @@ type conn struct {
 	network       string
 	local, remote net.Addr
 	client        bool
-	flow          *flow // what the boxes on the path know of the connection; both ends share it
+	in            *half
 
-	mu     sync.Mutex
-	in     *half
-	out    *half
-	closed bool
-	linger int
-	broken bool // a reset was told: further writes get EPIPE
+	mu      sync.Mutex
+	flow    *flow // what the boxes on the path know of the connection; both ends share it
+	out     *half // an interception puts another flow and another half in their place
+	closed  bool
+	shut    bool // CloseWrite
+	linger  int
+	unheard int       // bytes that went where nobody acknowledges them
+	lostAt  time.Time // when the reset arrives that answers bytes for a socket that is gone
 }
 
 // listener is a server's open port.
@@ -65,6 +67,7 @@ func (l *listener) Addr() net.Addr { return netAddr("tcp", l.at) }
 
 func (l *listener) end() { l.once.Do(func() { close(l.ended) }) }
 
+// Close resets the connections that nobody has accepted, as the kernel does.
 func (l *listener) Close() error {
 	l.n.mu.Lock()
 	if l.n.listeners[l.at] == l {
@@ -72,131 +75,26 @@ func (l *listener) Close() error {
 	}
 	l.n.mu.Unlock()
 	l.end()
-	return nil
-}
-
-// dialTCP makes the three-way handshake: it asks the boxes on the path, then the server.
-func (n *Network) dialTCP(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error) {
-	link := n.path(to.Addr())
-	f := n.newFlow("tcp", to, link)
-	verdict := f.syn()
-	if verdict == nil || verdict.Action == AcceptReset || verdict.Action == AcceptClose {
-		if err := n.await(ctx, network, to, n.handshakeTime(link, verdict)); err != nil {
-			return nil, err
+	for {
+		select {
+		case c := <-l.backlog:
+			_ = c.SetLinger(0)
+			_ = c.Close()
+		default:
+			return nil
 		}
-		return n.connected(network, from, to, f, verdict)
-	}
-	at := 2 * f.upTo(verdict)
-	switch verdict.Action {
-	case Reset:
-		return nil, n.refused(ctx, network, to, at, syscall.ECONNREFUSED)
-	case ICMP:
-		return nil, n.refused(ctx, network, to, at, icmpErrno(verdict.Code))
-	}
-	return nil, n.silence(ctx, network, to)
-}
-
-// handshakeTime is a round trip, and a second, three, seven … more for SYNs or answers that are lost.
-func (n *Network) handshakeTime(l Link, verdict *Rule) time.Duration {
-	t, rto := n.delay(l)+n.delay(l), synTimeout
-	for n.chance(1 - (1-l.Loss)*(1-l.Loss)) {
-		t += rto
-		rto *= 2
-	}
-	if verdict != nil {
-		t = time.Duration(float64(t) * verdict.position())
-	}
-	return t
-}
-
-// connected asks the server's side.
-func (n *Network) connected(network string, from, to netip.AddrPort, f *flow, verdict *Rule) (net.Conn, error) {
-	n.mu.Lock()
-	l, known, closed := n.listeners[to], n.known[to.Addr()], n.closed
-	n.mu.Unlock()
-	client := &conn{n: n, network: network, local: netAddr("tcp", from), remote: netAddr("tcp", to), client: true, flow: f, in: newHalf(), out: newHalf(), linger: -1}
-	switch {
-	case closed:
-		return nil, dialError(network, to, syscall.ENETUNREACH)
-	case verdict != nil:
-		f.kill()
-		end := error(syscall.ECONNRESET)
-		if verdict.Action == AcceptClose {
-			end = io.EOF
-		}
-		client.in.finish(end, f.injected(verdict)) // when the last ACK of the handshake has reached the box
-		n.track(client)
-		return client, nil
-	case l == nil && known:
-		return nil, dialError(network, to, syscall.ECONNREFUSED)
-	}
-	server := &conn{n: n, network: "tcp", local: client.remote, remote: client.local, flow: f, in: client.out, out: client.in, linger: -1}
-	f.server = server
-	f.client = client
-	select {
-	case l.backlog <- server:
-	default: // a full backlog swallows the SYN; the connection then hangs as a mute server's does
-	}
-	n.track(client)
-	n.track(server)
-	return client, nil
-}
-
-func (n *Network) track(c *conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.streams[c] = struct{}{}
-}
-
-// await lets the time of a handshake pass; an address that nobody has stays silent.
-func (n *Network) await(ctx context.Context, network string, to netip.AddrPort, t time.Duration) error {
-	n.mu.Lock()
-	known := n.known[to.Addr()]
-	n.mu.Unlock()
-	if !known {
-		return n.silence(ctx, network, to)
-	}
-	timer := time.NewTimer(t)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return dialEnded(ctx, network, to)
-	case <-n.done:
-		return dialError(network, to, syscall.ENETUNREACH)
 	}
 }
 
-func (n *Network) refused(ctx context.Context, network string, to netip.AddrPort, after time.Duration, errno syscall.Errno) error {
-	timer := time.NewTimer(after)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return dialError(network, to, errno)
-	case <-ctx.Done():
-		return dialEnded(ctx, network, to)
-	}
-}
-
-func (n *Network) silence(ctx context.Context, network string, to netip.AddrPort) error {
-	select {
-	case <-ctx.Done():
-		return dialEnded(ctx, network, to)
-	case <-n.done:
-		return dialError(network, to, syscall.ENETUNREACH)
-	}
-}
-
-func (c *conn) halves() (in, out *half) {
+// wire is what a writer writes to now.
+func (c *conn) wire() (*flow, *half) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.in, c.out
+	return c.flow, c.out
 }
 
 func (c *conn) Read(b []byte) (int, error) {
-	in, _ := c.halves()
-	n, err := in.read(b)
+	n, err := c.in.read(b)
 	if err != nil {
 		return n, c.explain("read", err)
 	}
@@ -204,41 +102,113 @@ func (c *conn) Read(b []byte) (int, error) {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
-	in, out := c.halves()
-	if err := c.writable(in); err != nil {
-		return 0, c.explain("write", err)
-	}
 	sent := 0
 	for len(b) > sent {
-		if err := out.room(); err != nil {
+		f, out, err := c.room()
+		if err != nil {
 			return sent, c.explain("write", err)
 		}
-		part := b[sent:min(len(b), sent+16*segmentSize)]
-		c.flow.carry(c, part)
+		most := 16 * segmentSize
+		if f.path().Rate > 0 {
+			most = segmentSize // so that connections share a slow line segment by segment
+		}
+		part := b[sent:min(len(b), sent+most)]
+		if c.client {
+			f.recall()
+		}
+		f.carry(c, part)
+		c.count(f, out, len(part))
 		sent += len(part)
-		_, out = c.halves() // an interception may have taken the place of the server
 	}
 	return sent, nil
 }
 
-// writable says what a write meets at once: a close of our own, or a reset that has arrived.
-func (c *conn) writable(in *half) error {
+// room waits until more may be sent: until the peer's window and the line's queue have room. It says
+// why where there never will be.
+func (c *conn) room() (f *flow, out *half, err error) {
+	for {
+		f, out = c.wire()
+		out.mu.Lock()
+		change, by, gone, full := out.change, out.writeBy, out.swallows, out.bytes >= windowSize
+		out.mu.Unlock()
+		if err := c.writable(); err != nil {
+			return f, out, err
+		}
+		if expired(by) {
+			return f, out, os.ErrDeadlineExceeded
+		}
+		c.mu.Lock()
+		until, deaf := c.lostAt, c.unheard >= windowSize
+		c.mu.Unlock()
+		switch {
+		case deaf: // the send buffer is full of what nobody acknowledges
+		case gone:
+			return f, out, nil
+		case full:
+			_ = out.room() // what ended it shows above
+			continue
+		default:
+			if until = c.n.roomAt(c.direction(), f.path()); !until.After(time.Now()) {
+				return f, out, nil
+			}
+		}
+		if until.IsZero() || !by.IsZero() && by.Before(until) {
+			until = by
+		}
+		wait(change, until)
+	}
+}
+
+func (c *conn) direction() int {
+	if c.client {
+		return outward
+	}
+	return inward
+}
+
+// count notes bytes that nobody acknowledges. Where the flow is dead nothing more is heard; where the
+// peer's socket is gone its kernel answers with a reset, a round trip later.
+func (c *conn) count(f *flow, out *half, size int) {
+	f.mu.Lock()
+	dead, rtt := f.dead, 2*(f.link.Latency+f.late)
+	f.mu.Unlock()
+	out.mu.Lock()
+	gone := out.swallows
+	out.mu.Unlock()
+	if !dead && !gone {
+		return
+	}
 	c.mu.Lock()
-	closed, broken := c.closed, c.broken
+	defer c.mu.Unlock()
+	c.unheard += size
+	if !dead && c.lostAt.IsZero() {
+		c.lostAt = time.Now().Add(rtt)
+	}
+}
+
+// writable says what a write meets at once: a close of our own, or a reset that has arrived. A reset
+// is told once, by a read or by a write; one that comes behind the peer's FIN is told as EPIPE.
+func (c *conn) writable() error {
+	c.mu.Lock()
+	closed, shut, lost := c.closed, c.shut, expired(c.lostAt)
 	c.mu.Unlock()
-	if closed {
+	switch {
+	case closed:
 		return net.ErrClosed
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.end == nil || in.end == io.EOF || in.endAt.After(time.Now()) {
-		return nil
-	}
-	if broken || in.told {
+	case shut:
 		return syscall.EPIPE
 	}
-	in.told = true
-	return in.end
+	in := c.in
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	switch reset := in.end != nil && in.end != io.EOF && !in.endAt.After(time.Now()); {
+	case reset && !in.told:
+		in.told = true
+		return in.end
+	case reset, lost:
+		return syscall.EPIPE
+	}
+	return nil
 }
 
 // explain nests an error as the kernel's would be; io.EOF stays bare.
@@ -246,42 +216,68 @@ func (c *conn) explain(op string, err error) error {
 	if err == io.EOF {
 		return err
 	}
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		c.mu.Lock()
-		c.broken = true
-		c.mu.Unlock()
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		err = syscallError(op, errno)
 	}
 	return opError(op, c.network, c.local, c.remote, err)
 }
 
+// Close sends a FIN, or a reset if that was asked for or if bytes are left unread (RFC 2525, section 2.17).
 func (c *conn) Close() error {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		return opError("close", c.network, c.local, c.remote, net.ErrClosed)
+		return c.explain("close", net.ErrClosed)
 	}
 	c.closed = true
-	in, out, linger := c.in, c.out, c.linger
+	f, out, linger := c.flow, c.out, c.linger
 	c.mu.Unlock()
-	in.close(net.ErrClosed, true)
-	out.close(net.ErrClosed, false)
-	end := error(io.EOF)
-	if linger == 0 {
-		end = syscall.ECONNRESET
+	unread := c.in.unread()
+	c.in.close(net.ErrClosed, true)
+	out.deadline(false, time.Unix(1, 0)) // wakes a writer that waits
+	if linger == 0 || unread {
+		c.abort(f, out)
+	} else {
+		f.finish(c, out, io.EOF)
 	}
-	c.flow.finish(c, out, end)
 	c.n.mu.Lock()
 	delete(c.n.streams, c)
 	c.n.mu.Unlock()
 	return nil
 }
 
+// unread says whether bytes have arrived that nobody has taken.
+func (h *half) unread() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.queue) > 0 && !h.queue[0].at.After(time.Now())
+}
+
+// abort sends a reset of our own. It comes behind the bytes that are under way: a box's alone overtakes them.
+func (c *conn) abort(f *flow, out *half) {
+	f.mu.Lock()
+	silent := f.dead || f.deaf && !c.client
+	f.mu.Unlock()
+	if silent {
+		return
+	}
+	at := time.Now().Add(f.n.delay(f.path()))
+	out.mu.Lock()
+	at = later(at, out.last)
+	out.mu.Unlock()
+	out.finish(syscall.ECONNRESET, at)
+}
+
 // CloseWrite sends a FIN and goes on reading.
 func (c *conn) CloseWrite() error {
-	_, out := c.halves()
-	c.flow.finish(c, out, io.EOF)
+	c.mu.Lock()
+	closed, f, out := c.closed, c.flow, c.out
+	c.shut = true
+	c.mu.Unlock()
+	if closed {
+		return c.explain("close", net.ErrClosed)
+	}
+	f.finish(c, out, io.EOF)
 	return nil
 }
 
@@ -297,18 +293,28 @@ func (c *conn) LocalAddr() net.Addr  { return c.local }
 func (c *conn) RemoteAddr() net.Addr { return c.remote }
 
 func (c *conn) SetDeadline(t time.Time) error {
-	_ = c.SetReadDeadline(t)
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
 	return c.SetWriteDeadline(t)
 }
 
 func (c *conn) SetReadDeadline(t time.Time) error {
-	in, _ := c.halves()
-	in.deadline(true, t)
-	return nil
+	return c.deadline(c.in, true, t)
 }
 
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	_, out := c.halves()
-	out.deadline(false, t)
+	_, out := c.wire()
+	return c.deadline(out, false, t)
+}
+
+// deadline fails on a closed connection, whose deadlines are the ones that Close has set.
+func (c *conn) deadline(h *half, read bool, t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return opError("set", c.network, nil, c.local, net.ErrClosed)
+	}
+	h.deadline(read, t)
 	return nil
 }

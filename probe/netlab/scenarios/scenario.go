@@ -9,6 +9,7 @@ package scenarios
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -132,7 +133,8 @@ func Parse(name string, data []byte) (Scenario, error) {
 	dec := toml.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
-		if strict, ok := err.(*toml.StrictMissingError); ok {
+		var strict *toml.StrictMissingError
+		if errors.As(err, &strict) {
 			return s, fmt.Errorf("scenario %s: %s", name, strict.String())
 		}
 		return s, fmt.Errorf("scenario %s: %w", name, err)

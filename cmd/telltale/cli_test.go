@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe"
+)
+
+func TestMain(m *testing.M) {
+	probe.DisableScrambling()
+	os.Exit(m.Run())
+}
+
+// telltale runs the program in this process, with a home of its own.
+func telltale(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(args, terminal{strings.NewReader(stdin), &stdout, &stderr})
+	return code, stdout.String(), stderr.String()
+}
+
+// The exit code and the words are the contract: 1 could not measure, 2 wrong usage or config.
+func TestCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	t.Setenv("HOME", dir)
+	broken := filepath.Join(dir, "broken.toml")
+	if err := os.WriteFile(broken, []byte("[schedule]\ninterval = \"fast\"\nparallel = 0\nnonsense = 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		out  string
+		errs []string
+	}{
+		{"version", []string{"version"}, exitDone, "rules " + measurements.RulesVersion, nil},
+		{"help", []string{"--help"}, exitDone, "Measure for as long as it runs", nil},
+		{"check without a file", []string{"check"}, exitDone, "fine: 4 apps", nil},
+		{"the catalogue", []string{"catalogue"}, exitDone, "web.telegram.org", nil},
+		{"the scenarios", []string{"lab", "list"}, exitDone, "innocent-captive-portal", nil},
+		{"one scenario", []string{"lab", "run", "tls-reset-by-name"}, exitDone, "right", nil},
+		{"no such scenario", []string{"lab", "run", "nothing"}, exitUsage, "", []string{"no scenario"}},
+		{"no command", nil, exitUsage, "", []string{"expected one of"}},
+		{"a wrong flag", []string{"once", "--fromat=json"}, exitUsage, "", []string{"unknown flag"}},
+		{"a wrong format", []string{"once", "--format=xml"}, exitUsage, "", []string{"table"}},
+		{"a missing file", []string{"--config.file=" + filepath.Join(dir, "none.toml"), "check"}, exitUsage, "", []string{"none.toml"}},
+		{"all mistakes at once", []string{"--config.file=" + broken, "check"}, exitUsage, "", []string{"broken.toml:2: schedule.interval", "broken.toml:3: schedule.parallel", "broken.toml:4: schedule.nonsense"}},
+		{"once without consent", []string{"once"}, exitCould, "", []string{"consent"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, errs := telltale(t, "", c.args...)
+			if code != c.code {
+				t.Errorf("exit code %d, want %d\n%s%s", code, c.code, out, errs)
+			}
+			if !strings.Contains(out, c.out) {
+				t.Errorf("stdout lacks %q:\n%s", c.out, out)
+			}
+			for _, want := range c.errs {
+				if !strings.Contains(errs, want) {
+					t.Errorf("stderr lacks %q:\n%s", want, errs)
+				}
+			}
+		})
+	}
+}
+
+// Consent is asked for in words, and recorded only for a yes.
+func TestConsent(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "telltale.toml")
+	if code, out, _ := telltale(t, "no\n", "--config.file="+file, "consent"); code != exitDone || !strings.Contains(out, "Nothing was recorded") {
+		t.Errorf("no: exit %d\n%s", code, out)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("a no was recorded")
+	}
+	if code, out, errs := telltale(t, "yes\n", "--config.file="+file, "consent"); code != exitDone || !strings.Contains(out, "Recorded in") {
+		t.Errorf("yes: exit %d\n%s%s", code, out, errs)
+	}
+	if data, err := os.ReadFile(file); err != nil || !strings.Contains(string(data), "accepted = ") {
+		t.Errorf("a yes was not recorded: %v", err)
+	}
+}
+
+// demo --once shows all four apps, blocked in at least four layers and some of them ok, and ends.
+func TestDemoOnce(t *testing.T) {
+	code, out, errs := telltale(t, "", "--web.listen-address=127.0.0.1:0", "demo", "--once")
+	if code != exitDone {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	for _, want := range []string{
+		"telegram: partial", "whatsapp: partial", "line: ok", "instagram: ", "/metrics",
+		"dns ipv4 blocked: dns.injection.blockpage, confirmed", "tcp ipv4 blocked: tcp.refused, likely",
+		"tls ipv4 blocked: tls.reset.sni, likely", "quic ipv4 blocked: quic.timeout.sni",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the table lacks %q:\n%s", want, out)
+		}
+	}
+	for line := range strings.Lines(out) {
+		if n := len([]rune(strings.TrimRight(line, "\n"))); n > tableWidth {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package netlab
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// suits says whether what the rule does can be done to such a packet at all. What can't is no case for
+// the rule: it neither fires nor keeps others from it.
+func (r *Rule) suits(transport string, e event) bool {
+	switch r.Action {
+	case AcceptReset, AcceptClose:
+		return e.protocol == TCP
+	case Close, AlertAction, Page, Intercept:
+		return transport == "tcp" && e.protocol != TCP
+	case Cut, CutReset, CutClose:
+		return transport == "tcp"
+	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:
+		return e.query != nil
+	case DNSRedirect:
+		return e.query != nil && transport == "udp" && len(r.Answer) > 0
+	case QUICVersion, QUICClose:
+		return e.protocol == QUIC
+	}
+	return true
+}
+
+func (r *Rule) matches(f *flow, e event, since time.Duration) bool {
+	switch {
+	case since < r.From || r.Until > 0 && since >= r.Until:
+		return false
+	case !r.sees(e):
+		return false
+	case len(r.Ports) > 0 && !slices.Contains(r.Ports, f.to.Port()):
+		return false
+	case r.Family == "ipv4" && !f.to.Addr().Is4(), r.Family == "ipv6" && f.to.Addr().Is4():
+		return false
+	case r.Shape == "small" && e.large, r.Shape == "large" && !e.large:
+		return false
+	case len(r.Addresses) > 0 && !slices.ContainsFunc(r.Addresses, func(p netip.Prefix) bool { return p.Contains(f.to.Addr()) }):
+		return false
+	}
+	return len(r.Names) == 0 || r.names(e.name)
+}
+
+// sees says whether the rule looks at packets of this kind.
+func (r *Rule) sees(e event) bool {
+	if r.Protocol == Any {
+		return len(r.Names) == 0 && (e.protocol == TCP || e.protocol == UDP) || len(r.Names) > 0 && e.name != ""
+	}
+	return r.Protocol == e.protocol
+}
+
+func (r *Rule) names(name string) bool {
+	if name == "" {
+		return false
+	}
+	return slices.ContainsFunc(r.Names, func(pattern string) bool {
+		switch {
+		case pattern == "*":
+			return true
+		case r.Substring:
+			return strings.Contains(name, strings.TrimPrefix(pattern, "."))
+		case strings.HasPrefix(pattern, "."):
+			return strings.HasSuffix(name, pattern) || name == pattern[1:]
+		}
+		return name == pattern
+	})
+}
