@@ -77,6 +77,7 @@ func Parse(file string, data []byte) (*Doc, *Table, error) {
 
 // index notes the line of every key, by its path: "control[1].host".
 func (d *Doc) index(data []byte) {
+	breaks := lineBreaks(data)
 	var p unstable.Parser
 	p.Reset(data)
 	counts, at := map[string]int{}, ""
@@ -86,7 +87,7 @@ func (d *Doc) index(data []byte) {
 		line := 0
 		for it := e.Key(); it.Next(); {
 			parts = append(parts, string(it.Node().Data))
-			line = p.Shape(it.Node().Raw).Start.Line
+			line = lineAt(breaks, int(it.Node().Raw.Offset))
 		}
 		path := strings.Join(parts, ".")
 		switch e.Kind {
@@ -107,6 +108,23 @@ func (d *Doc) index(data []byte) {
 			d.lines[path] = line
 		}
 	}
+}
+
+// lineBreaks gives the offsets of all line feeds: the parser counts them anew for each key otherwise.
+func lineBreaks(data []byte) []int {
+	var out []int
+	for i, b := range data {
+		if b == '\n' {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// lineAt is the line of an offset, counted from 1.
+func lineAt(breaks []int, offset int) int {
+	n, _ := slices.BinarySearch(breaks, offset)
+	return n + 1
 }
 
 // Fail notes a mistake at a key.

@@ -108,7 +108,7 @@ func list[T any](t *Table, key, want string, most int) []T {
 // Duration reads a time like "90s", "15m", "1h30m" or "90d", within bounds.
 func (t *Table) Duration(key string, def, least, most time.Duration) time.Duration {
 	text := t.String(key, "")
-	if text == "" {
+	if !t.Has(key) {
 		return def
 	}
 	d, err := duration(text)
@@ -140,7 +140,7 @@ var units = []struct {
 // Bytes reads a size like "100MiB"; "0" is no limit.
 func (t *Table) Bytes(key string, def int64) int64 {
 	text := t.String(key, "")
-	if text == "" {
+	if !t.Has(key) {
 		return def
 	}
 	if text == "0" {

@@ -18,7 +18,7 @@ func dialError(network string, to netip.AddrPort, errno syscall.Errno) error {
 
 // dialEnded is how a dial ends with its context.
 func dialEnded(ctx context.Context, network string, to netip.AddrPort) error {
-	var err error = os.ErrDeadlineExceeded
+	err := os.ErrDeadlineExceeded
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = canceled{}
 	}

@@ -131,7 +131,7 @@ func TestRates(t *testing.T) {
 		want, spare float64 // bit/s from the slow server, and at least so much from another
 	}{
 		{name: "the line", access: 128e3, want: 128e3, spare: 120e3},
-		{name: "a path", access: 8e6, path: 128e3, want: 128e3, spare: 5e6},
+		{name: "a path", access: 8e6, path: 128e3, want: 128e3, spare: 4e6},
 		{name: "a name", rule: Rule{Protocol: HTTP, Names: []string{"slow.org"}, Addresses: []netip.Prefix{netip.PrefixFrom(edge.Addr(), 32)}, Action: Throttle, Rate: 128e3}, want: 128e3, spare: 1e6},
 		{name: "an address", rule: Rule{Addresses: []netip.Prefix{netip.PrefixFrom(edge.Addr(), 32)}, Action: Throttle, Rate: 128e3}, want: 128e3, spare: 1e6},
 	} {
