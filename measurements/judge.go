@@ -154,6 +154,9 @@ func targetState(line *Line, layers []LayerVerdict) State {
 			state = l.State
 		}
 	}
+	if state == OK && len(works) == 0 {
+		return Skipped // the name resolves, and nothing more was seen: a round that was stopped
+	}
 	return state
 }
 

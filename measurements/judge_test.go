@@ -82,6 +82,14 @@ func TestSecondsRoundTrip(t *testing.T) {
 	}
 }
 
+// A name that resolves is not yet a target that works: a round may have been stopped there.
+func TestTargetStateNeedsMoreThanDNS(t *testing.T) {
+	line := &Line{Tried: map[Family]bool{IPv4: true}, Alive: map[Family]bool{IPv4: true}}
+	if got := targetState(line, []LayerVerdict{{Layer: LayerDNS, Family: IPv4, State: OK}}); got != Skipped {
+		t.Errorf("%s, want skipped", got)
+	}
+}
+
 func TestFailureKinds(t *testing.T) {
 	for f, want := range map[Failure]string{
 		ConnectionReset: "reset", Timeout: "timeout", EOF: "eof", TLSAlert(40): "alert", "": "", SSLInvalidHostname: "", TLSNotTLS: "",

@@ -31,6 +31,9 @@ func (f *flow) intercept(r *Rule) {
 	f.dead = true // or the server's own end would reach the client
 	if f.server != nil {
 		f.server.in.finish(syscall.ECONNRESET, time.Now().Add(f.link.Latency))
+		f.server.mu.Lock()
+		f.server.out = newHalf() // the way to the client is the box's now, with its deadlines
+		f.server.mu.Unlock()
 	}
 	f.client.mu.Lock()
 	f.client.out.mu.Lock()
