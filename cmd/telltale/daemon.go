@@ -70,12 +70,12 @@ func (d *daemon) round(ctx context.Context) {
 	verdict := measurements.Judge(&round, &d.history)
 	d.history.Learn(&round, &verdict)
 	suspect(plan.Suspicion, &verdict)
+	plan.Rotation = plan.Rotation.Next()
 	d.view.Running, d.view.Verdict, d.view.LastRound = false, &verdict, time.Now()
 	d.mu.Unlock()
 
 	d.metrics.Observe(round, verdict)
 	d.keep(&round, &verdict)
-	plan.Rotation = plan.Rotation.Next()
 	d.log.Info().Str("round", round.ID).Float64("seconds", verdict.DurationSeconds).Str("network", string(verdict.Network.State)).Msg("round judged")
 	if d.judged != nil {
 		d.judged(&round, &verdict)

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/store"
@@ -66,7 +68,7 @@ func (d *demoCmd) Run(c *cli, t terminal) error {
 func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Config, world *netlab.World, dir string, listener web.Listener, address string) error {
 	log := c.logger(t.err)
 	if c.LogLevel == "info" {
-		log = log.Level(2) // warnings: the table says what the rounds found
+		log = log.Level(zerolog.WarnLevel) // the table says what the rounds found
 	}
 	kept, err := store.Open(dir, store.Options{Log: log})
 	if err != nil {
