@@ -54,7 +54,7 @@ func (n *Network) match(f *flow, e event) *Rule {
 		}
 		n.mu.Lock()
 		n.fired[r.ID]++
-		if r.Residual > 0 {
+		if r.Residual > 0 && r.ends() {
 			n.residual[place{f.transport, f.to}] = residue{*r, time.Now().Add(r.Residual)}
 		}
 		n.mu.Unlock()
@@ -73,6 +73,12 @@ func (r *Rule) impairs() bool {
 		return true
 	}
 	return false
+}
+
+// ends says whether what the rule does is the end of a flow: residual blocking goes on from there. What
+// a rule impairs, intercepts or redirects goes on itself, and would be the first to be hit.
+func (r *Rule) ends() bool {
+	return !r.impairs() && r.Action != Intercept && r.Action != DNSRedirect
 }
 
 // done is under what a flow remembers that a rule has impaired it: the rules see each datagram, and a

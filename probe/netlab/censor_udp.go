@@ -91,7 +91,7 @@ func (c *datagramConn) act(r *Rule, e event, b []byte) (passes bool) {
 		}
 		return r.OnPath
 	case QUICVersion:
-		if forged, err := hello.ForgeVersionNegotiation(b, 0x6b3343cf, 0xff00001d); err == nil { // v2 and draft-29
+		if forged, err := hello.ForgeVersionNegotiation(b, 0xff00001d, 0xff00001b); err == nil { // drafts: a client could go on with version 2
 			c.inbox.put(arrival{at: at, data: forged, from: c.remote})
 		}
 		return r.OnPath

@@ -80,7 +80,7 @@ func TestIntercept(t *testing.T) {
 			onWire(t, far, func(t *testing.T, n *Network) {
 				heard := make(chan string, 1)
 				n.serve(t, edge, func(c net.Conn) { b, err := io.ReadAll(c); heard <- string(b) + nest(err) })
-				n.Censor(Rule{ID: "box", Protocol: TLS, Action: Intercept, Page: test.page, Position: position})
+				n.Censor(Rule{ID: "box", Protocol: TLS, Action: Intercept, Page: test.page, Position: position, Residual: time.Minute})
 				c, err := n.shake(t, edge, &tls.Config{ServerName: test.sni, NextProtos: test.offers})
 				if err != nil {
 					t.Fatalf("%v: %v", position, err)

@@ -97,6 +97,7 @@ func TestLikeTheKernel(t *testing.T) {
 	}
 	for _, s := range scripts {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			kernel := overLoopback(t, s)
 			onWire(t, Link{Latency: time.Millisecond}, func(t *testing.T, n *Network) {
 				n.serve(t, edge, s.server)
@@ -131,6 +132,7 @@ func overLoopback(t *testing.T, s script) []string {
 
 // The same for datagrams: a closed port is told once, by a write or by a read.
 func TestDatagramsLikeTheKernel(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("the wire fails like Linux")
 	}
