@@ -34,6 +34,14 @@ const (
 	demoOnset = 5200 * time.Millisecond
 )
 
+// demoConfig is the default one, in a hurry. It has no daily budget: the demo makes a day's rounds in
+// a quarter of an hour, and nothing of them crosses a wire.
+func demoConfig() *config.Config {
+	cfg := config.Default()
+	cfg.Timeout, cfg.Residual, cfg.Parallel, cfg.DailyBudget, cfg.Consent = demoTimeout, 0, demoParallel, 0, time.Now()
+	return cfg
+}
+
 // Run serves metrics and the page of a daemon that measures the emulated internet. It never touches
 // the real store or config, and opens no socket but that of the page.
 func (d *demoCmd) Run(c *cli, t terminal) error {
@@ -41,8 +49,7 @@ func (d *demoCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	cfg := config.Default()
-	cfg.Timeout, cfg.Residual, cfg.Parallel, cfg.Consent = demoTimeout, 0, demoParallel, time.Now()
+	cfg := demoConfig()
 	world, err := newLab().World(&scenario)
 	if err != nil {
 		return err
@@ -124,7 +131,7 @@ func (d *demoCmd) twice(ctx context.Context, demon *daemon, start time.Time, t t
 func showRound(t terminal, v *measurements.RoundVerdict, address string) {
 	if isTerminal(t.out) {
 		_, _ = fmt.Fprint(t.out, "\x1b[H\x1b[2J") // home, erase display (ECMA-48)
-		printTable(t.out, v)
+		printBrief(t.out, v)
 		_, _ = fmt.Fprintf(t.out, "\nmetrics: %s/metrics   Ctrl-C ends the demo\n", address)
 		return
 	}

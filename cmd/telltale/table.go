@@ -14,7 +14,7 @@ const tableWidth = 80
 // printTable writes a round's verdict for people: one line a target, and for whatever is not plainly
 // ok what was found and why.
 func printTable(w io.Writer, v *measurements.RoundVerdict) {
-	_, _ = fmt.Fprintf(w, "%s · %.1f s · network %s%s\n", v.Started.UTC().Format("2006-01-02 15:04:05 UTC"), v.DurationSeconds, v.Network.State, networkParts(v.Network))
+	printLine(w, v)
 	if v.Network.State != measurements.OK || v.Network.Signature != "" {
 		if v.Network.Signature != "" {
 			_, _ = fmt.Fprintf(w, "  %s\n", v.Network.Signature)
@@ -28,6 +28,64 @@ func printTable(w io.Writer, v *measurements.RoundVerdict) {
 			printTarget(w, &app.Targets[j])
 		}
 	}
+}
+
+// printBrief writes the same for a screen of 24 lines that is drawn anew with every round: what is
+// fine shares a line, what is not has one for each finding.
+func printBrief(w io.Writer, v *measurements.RoundVerdict) {
+	printLine(w, v)
+	for i := range v.Apps {
+		app := &v.Apps[i]
+		var fine []string
+		for j := range app.Targets {
+			if t := &app.Targets[j]; t.State == measurements.OK {
+				fine = append(fine, t.Target)
+			}
+		}
+		_, _ = fmt.Fprintf(w, "%s: %s\n", app.App, app.State)
+		for j := range app.Targets {
+			if t := &app.Targets[j]; t.State != measurements.OK {
+				printBriefTarget(w, t)
+			}
+		}
+		if len(fine) > 0 {
+			_, _ = fmt.Fprintln(w, wrap("  ", "ok: "+strings.Join(fine, " "), tableWidth))
+		}
+	}
+}
+
+// printBriefTarget writes one line for each layer and finding; the two IP families share it.
+func printBriefTarget(w io.Writer, t *measurements.TargetVerdict) {
+	type finding struct {
+		layer      measurements.Layer
+		state      measurements.State
+		signature  measurements.Signature
+		confidence measurements.Confidence
+	}
+	families := map[finding][]string{}
+	var order []finding
+	for i := range t.Layers {
+		l := &t.Layers[i]
+		if l.State == measurements.OK {
+			continue
+		}
+		f := finding{l.Layer, l.State, l.Signature, l.Confidence}
+		if families[f] == nil {
+			order = append(order, f)
+		}
+		families[f] = append(families[f], string(l.Family))
+	}
+	if len(order) == 0 {
+		_, _ = fmt.Fprintf(w, "  %-12s %s\n", t.Target, t.State)
+	}
+	for _, f := range order {
+		_, _ = fmt.Fprintf(w, "  %-12s %-12s %-9s %-24s %s\n", t.Target, f.state, strings.Join(families[f], " "), f.signature, f.confidence)
+	}
+}
+
+// printLine writes when the round was, and what it says of our own line.
+func printLine(w io.Writer, v *measurements.RoundVerdict) {
+	_, _ = fmt.Fprintf(w, "%s · %.1f s\nnetwork: %s%s\n", v.Started.UTC().Format("2006-01-02 15:04:05 UTC"), v.DurationSeconds, v.Network.State, networkParts(v.Network))
 }
 
 func networkParts(n measurements.NetworkVerdict) string {
