@@ -21,7 +21,7 @@ func (c *Config) readApps(t *strict.Table) {
 		return
 	}
 	for _, path := range t.Strings("catalogue", 64) {
-		app, err := catalogue.Load(path)
+		app, err := catalogue.Load(c.beside(path))
 		if err != nil {
 			t.Fail("catalogue", "%v", err)
 			continue
@@ -33,8 +33,11 @@ func (c *Config) readApps(t *strict.Table) {
 		}
 	}
 	ids := t.Strings("enabled", 64)
-	if !t.Has("enabled") {
+	switch {
+	case !t.Has("enabled"):
 		ids = []string{"telegram", "whatsapp", "line", "instagram"}
+	case t.Empty("enabled"):
+		t.Fail("enabled", "must name an app at least; there are %v", idsOf(all))
 	}
 	for n, id := range ids {
 		if slices.Contains(ids[:n], id) {
@@ -63,6 +66,9 @@ func idsOf(apps []probe.App) []string {
 // readControls reads the gate's hosts; the built-in list where the file has none.
 func (c *Config) readControls(root *strict.Table) {
 	tables := root.Tables("control", 64)
+	if root.Empty("control") {
+		root.Fail("control", "must name a host at least; without the key the built-in gate is used")
+	}
 	if len(tables) == 0 {
 		_, own, err := strict.Parse("controls.toml", controls)
 		if err != nil {

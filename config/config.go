@@ -3,6 +3,7 @@
 package config
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/telltale-probe/telltale/config/strict"
@@ -36,6 +37,8 @@ type Config struct {
 	StorePath string // "" = StoreDir
 	Retention time.Duration
 	Listen    string
+
+	dir string // of the file
 }
 
 // Reference is control R.
@@ -86,7 +89,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{}
+	c := &Config{dir: filepath.Dir(name)}
 	c.readConsent(root.Table("consent"))
 	c.readVantage(root.Table("vantage"))
 	c.readSchedule(root.Table("schedule"))
@@ -101,6 +104,15 @@ func Parse(name string, data []byte) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// beside finds a file that the config names: a relative path begins where the config lies, so that a
+// service that starts elsewhere reads the same files as a shell beside it.
+func (c *Config) beside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.dir, path)
 }
 
 func (c *Config) readSchedule(t *strict.Table) {

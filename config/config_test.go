@@ -188,3 +188,20 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A service starts in another folder than the shell that wrote the config: what it names lies beside it.
+func TestFilesLieBesideTheConfig(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"own.toml": "[app]\nid = \"own\"\nreviewed = \"2026-11-23\"\n[[target]]\nid = \"t\"\nwhy = \"w\"\nsource = \"s\"\naddresses = [\"192.0.2.1\"]\nprobes = [\"tcp\"]\n",
+		"c.toml":   "[apps]\nenabled = [\"own\"]\ncatalogue = [\"own.toml\"]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := config.Load(filepath.Join(dir, "c.toml"))
+	if err != nil || len(c.Apps) != 1 || c.Apps[0].ID != "own" {
+		t.Errorf("%v, %+v", err, c)
+	}
+}

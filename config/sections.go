@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func (c *Config) readNetwork(t *strict.Table) {
 		}
 	}
 	for _, path := range t.Strings("root_ca_files", 16) {
-		if pem, ok := readRoots(t, path); ok {
+		if pem, ok := readRoots(t, c.beside(path)); ok {
 			c.ExtraRoots = append(c.ExtraRoots, pem)
 		}
 	}
@@ -85,6 +86,10 @@ func (c *Config) readFamilies(t *strict.Table) {
 	for _, f := range in {
 		if f != "ipv4" && f != "ipv6" {
 			t.Fail("ip_families", `must be "ipv4", "ipv6" or both`)
+			continue
+		}
+		if slices.Contains(c.Families, measurements.Family(f)) {
+			t.Fail("ip_families", "%q is named twice", f)
 			continue
 		}
 		c.Families = append(c.Families, measurements.Family(f))

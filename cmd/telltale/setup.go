@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/x509"
+	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/config/strict"
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/metrics"
 	"github.com/telltale-probe/telltale/probe"
@@ -31,10 +33,11 @@ func (c *cli) config() (*config.Config, error) {
 	}
 	cfg, err := config.Load(path)
 	if err != nil {
-		if os.IsNotExist(err) {
-			return nil, usagef("%w", err)
+		var mistakes strict.Errors
+		if errors.As(err, &mistakes) {
+			return nil, err
 		}
-		return nil, err
+		return nil, usagef("%w", err) // no such file, a directory, not ours to read: a wrong --config.file
 	}
 	if c.StorePath != "" {
 		cfg.StorePath = c.StorePath

@@ -35,6 +35,12 @@ func (t *Table) Has(key string) bool {
 	return ok
 }
 
+// Empty says whether the key is there and is a list without entries.
+func (t *Table) Empty(key string) bool {
+	list, ok := t.values[key].([]any)
+	return ok && len(list) == 0
+}
+
 func read[T any](t *Table, key, want string, def T) T {
 	t.seen[key] = true
 	v, ok := t.values[key]
