@@ -19,14 +19,7 @@ import (
 // The whole program, built as it is released, against real sockets, a real router and real firewall
 // rules: nothing between the config file and the verdict is ours alone.
 func TestKernelProgram(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "telltale")
-	if runtime.GOOS == "linux" {
-		build := exec.Command("go", "build", "-o", binary, ".")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
+	binary := kernelBinary(t)
 	for name, test := range map[string]func(*testing.T, *kernelWorld){
 		"clean":                    kernelClean,
 		"a name is reset":          kernelReset,
@@ -42,6 +35,20 @@ func TestKernelProgram(t *testing.T) {
 			test(t, newKernelWorld(t, binary))
 		})
 	}
+}
+
+// kernelBinary builds the program as it is released.
+func kernelBinary(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "telltale")
+	if runtime.GOOS == "linux" {
+		build := exec.Command("go", "build", "-o", binary, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	return binary
 }
 
 // agreed is a config with which rounds are made. A step has twice the time of a lost SYN.

@@ -57,8 +57,17 @@ type kernelWorld struct {
 	asked []string // the names that the resolvers were asked for
 }
 
-// newKernelWorld starts the servers. They stop when the test ends.
-func newKernelWorld(t *testing.T, binary string) *kernelWorld {
+// lifetime is how long a site's certificate is still good. That of an expired one ended an hour ago.
+func lifetime(name string, expired []string) time.Duration {
+	if slices.Contains(expired, name) {
+		return -time.Hour
+	}
+	return time.Hour
+}
+
+// newKernelWorld starts the servers. They stop when the test ends. The certificates of some sites may
+// have expired.
+func newKernelWorld(t *testing.T, binary string, expired ...string) *kernelWorld {
 	t.Helper()
 	w := &kernelWorld{Lab: kerneltest.New(t), t: t, binary: binary, dir: t.TempDir()}
 	w.store = filepath.Join(w.dir, "store")
@@ -67,7 +76,7 @@ func newKernelWorld(t *testing.T, binary string) *kernelWorld {
 	}
 	ca := newKernelCA(t, filepath.Join(w.dir, "roots.pem"))
 	for _, name := range kernelSites {
-		config := ca.serve(t, name)
+		config := ca.serve(t, name, time.Now().Add(lifetime(name, expired)))
 		v4, v6 := w.addresses(name)
 		w.serveSite(v4, "4", config)
 		w.serveSite(v6, "6", config)
@@ -158,6 +167,7 @@ func (w *kernelWorld) serveSite(addr netip.Addr, family string, config *tls.Conf
 type kernelConfig struct {
 	Consent, Timeout         string
 	Resolver, Trusted, Roots string
+	Catalogue                string
 }
 
 // configure writes a config and gives its path.
@@ -165,6 +175,11 @@ func (w *kernelWorld) configure(c kernelConfig) string {
 	w.t.Helper()
 	c.Resolver, c.Trusted = w.ServerAddr(theResolver).String(), w.ServerAddr(theTrustedResolver).String()
 	c.Roots = filepath.ToSlash(filepath.Join(w.dir, "roots.pem"))
+	catalogue, err := filepath.Abs(filepath.FromSlash("testdata/kernel"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c.Catalogue = filepath.ToSlash(catalogue)
 	form, err := template.ParseFiles(filepath.FromSlash("testdata/kernel/config.toml.tmpl"))
 	if err != nil {
 		w.t.Fatal(err)
@@ -293,12 +308,12 @@ func (ca *kernelCA) sign(t *testing.T, template *x509.Certificate) ([]byte, *ecd
 	return der, key
 }
 
-// serve is the TLS configuration of a site. It shows the same certificate whatever the name asked for.
-func (ca *kernelCA) serve(t *testing.T, name string) *tls.Config {
+// serve is the TLS configuration of a site, with a certificate that is good until then. It shows the same certificate whatever the name asked for.
+func (ca *kernelCA) serve(t *testing.T, name string, until time.Time) *tls.Config {
 	t.Helper()
 	der, key := ca.sign(t, &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der, ca.cert.Raw}, PrivateKey: key}}}
