@@ -83,7 +83,7 @@ func (c *datagramConn) act(r *Rule, e event, b []byte) (passes bool) {
 		c.inbox.put(arrival{at: at, errno: syscall.ECONNREFUSED})
 	case ICMP:
 		if !icmpIsSoft(r.Code) {
-			c.inbox.put(arrival{at: at, errno: icmpErrno(r.Code)})
+			c.inbox.put(arrival{at: at, errno: f.icmp(r.Code)})
 		}
 	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:
 		if answer := r.answer(e.query); answer != nil {

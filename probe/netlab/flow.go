@@ -50,6 +50,15 @@ func (f *flow) path() Link {
 	return f.link
 }
 
+// icmp is what a socket of this flow gets from an ICMP destination unreachable. ICMPv6 has one code for
+// all that is prohibited (RFC 4443, section 3.1), and Linux calls it EACCES (icmpv6_err_convert).
+func (f *flow) icmp(code int) syscall.Errno {
+	if f.to.Addr().Is6() && (code == 9 || code == 10 || code == 13) {
+		return syscall.EACCES
+	}
+	return icmpErrno(code)
+}
+
 func (f *flow) kill() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

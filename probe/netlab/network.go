@@ -187,7 +187,7 @@ func (n *Network) dialTCP(ctx context.Context, network string, from, to netip.Ad
 		}
 		return n.accepted(network, from, to, f, verdict)
 	case ICMP:
-		errno = icmpErrno(verdict.Code)
+		errno = f.icmp(verdict.Code)
 	case Reset:
 	default:
 		return nil, n.silence(ctx, network, to)
