@@ -95,8 +95,10 @@ func (f Failure) Reason() string {
 }
 
 // IsUnreachable says whether ICMP, or the kernel's own route table, said that there is no way.
+// "Prohibited" by ICMPv6 is a permission denied to Linux (RFC 4443, section 3.1; icmpv6_err_convert),
+// as a firewall of our own is: neither alone is a block.
 func (f Failure) IsUnreachable() bool {
-	return f == HostUnreachable || f == NetworkUnreach || f == NetworkDown
+	return f == HostUnreachable || f == NetworkUnreach || f == NetworkDown || f == PermissionDenied
 }
 
 // IsCertificate says whether a handshake completed with a chain that does not verify.
