@@ -129,7 +129,7 @@ func (c *conn) room() (f *flow, out *half, err error) {
 	for {
 		f, out = c.wire()
 		out.mu.Lock()
-		change, by, gone, full := out.change, out.writeBy, out.swallows, out.bytes >= windowSize
+		change, by, gone, full, buffered := out.change, out.writeBy, out.swallows, out.bytes >= windowSize, out.bytes < sendBuffer
 		out.mu.Unlock()
 		if err := c.writable(); err != nil {
 			return f, out, err
@@ -142,7 +142,7 @@ func (c *conn) room() (f *flow, out *half, err error) {
 		c.mu.Unlock()
 		switch {
 		case deaf: // the send buffer is full of what nobody acknowledges
-		case gone:
+		case gone, c.client && buffered:
 			return f, out, nil
 		case full:
 			_ = out.room() // what ended it shows above
@@ -158,6 +158,11 @@ func (c *conn) room() (f *flow, out *half, err error) {
 		wait(change, until)
 	}
 }
+
+// sendBuffer is what a client's kernel takes before the line has room for it (tcp_wmem's default). A
+// write that waited for the line would hold a lock of the HTTP/2 client for as long, and virtual time
+// stands still for who waits on a lock.
+const sendBuffer = 16 << 10
 
 func (c *conn) direction() int {
 	if c.client {
