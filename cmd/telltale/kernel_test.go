@@ -87,10 +87,16 @@ func kernelRefused(t *testing.T, w *kernelWorld) {
 	}})
 }
 
-// once makes a round that must succeed, and reads what it printed: the contract's JSON and nothing else.
+// once makes a round with the usual config.
 func (w *kernelWorld) once() measurements.RoundVerdict {
 	w.t.Helper()
-	p := w.start(w.configure(agreed), "once", "--format=json")
+	return w.onceWith(agreed)
+}
+
+// onceWith makes a round that must succeed, and reads what it printed: the contract's JSON and nothing else.
+func (w *kernelWorld) onceWith(c kernelConfig) measurements.RoundVerdict {
+	w.t.Helper()
+	p := w.start(w.configure(c), "once", "--format=json")
 	if code := p.code(w.t, kernelPatience); code != exitDone || p.err.Len() > 0 {
 		w.t.Fatalf("exit %d, and it says: %s", code, p.err.String())
 	}

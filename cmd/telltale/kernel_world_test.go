@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -173,7 +174,7 @@ type kernelConfig struct {
 // configure writes a config and gives its path.
 func (w *kernelWorld) configure(c kernelConfig) string {
 	w.t.Helper()
-	c.Resolver, c.Trusted = w.ServerAddr(theResolver).String(), w.ServerAddr(theTrustedResolver).String()
+	c.Resolver, c.Trusted = cmp.Or(c.Resolver, w.ServerAddr(theResolver).String()), w.ServerAddr(theTrustedResolver).String()
 	c.Roots = filepath.ToSlash(filepath.Join(w.dir, "roots.pem"))
 	catalogue, err := filepath.Abs(filepath.FromSlash("testdata/kernel"))
 	if err != nil {
