@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -46,6 +47,7 @@ const (
 func (d *daemon) loop(ctx context.Context) {
 	for ctx.Err() == nil {
 		d.round(ctx)
+		debug.FreeOSMemory() // a quarter of an hour of idling begins; a small machine has use for the round's garbage
 		pause := d.every()
 		d.mu.Lock()
 		d.view.NextRound = time.Now().Add(pause)

@@ -38,7 +38,7 @@ func TestKernelProgram(t *testing.T) {
 }
 
 // kernelBinary builds the program as it is released.
-func kernelBinary(t *testing.T) string {
+func kernelBinary(t testing.TB) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "telltale")
 	if runtime.GOOS == "linux" {
@@ -185,7 +185,7 @@ func wantLayers(t *testing.T, id string, layers, found []measurements.LayerVerdi
 const stopTime = time.Second
 
 // terminate asks the program to end, and gives its exit code.
-func (p *kernelProcess) terminate(t *testing.T) int {
+func (p *kernelProcess) terminate(t testing.TB) int {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -49,10 +49,11 @@ const (
 // kernelWorld is a small internet in the kernel, and the program on its client.
 type kernelWorld struct {
 	*kerneltest.Lab
-	t      *testing.T
+	t      testing.TB
 	binary string
 	dir    string // holds the config, the roots and the store
 	store  string
+	sites  map[string]int // which of the server's addresses is a name's
 
 	mu    sync.Mutex
 	asked []string // the names that the resolvers were asked for
@@ -70,28 +71,38 @@ func lifetime(name string, expired []string) time.Duration {
 // have expired.
 func newKernelWorld(t *testing.T, binary string, expired ...string) *kernelWorld {
 	t.Helper()
-	w := &kernelWorld{Lab: kerneltest.New(t), t: t, binary: binary, dir: t.TempDir()}
+	w := &kernelWorld{Lab: kerneltest.New(t), t: t, binary: binary, dir: t.TempDir(), sites: map[string]int{}}
 	w.store = filepath.Join(w.dir, "store")
+	ca := newKernelCA(t, filepath.Join(w.dir, "roots.pem"))
+	for i, name := range kernelSites {
+		w.sites[name] = firstSite + i
+		w.serveBoth(firstSite+i, ca.serve(t, time.Now().Add(lifetime(name, expired)), name))
+	}
+	w.startResolvers()
+	return w
+}
+
+func (w *kernelWorld) startResolvers() {
+	w.t.Helper()
 	for _, i := range []int{theResolver, theTrustedResolver} {
 		w.serveDNS(w.ServerAddr(i))
 	}
-	ca := newKernelCA(t, filepath.Join(w.dir, "roots.pem"))
-	for _, name := range kernelSites {
-		config := ca.serve(t, name, time.Now().Add(lifetime(name, expired)))
-		v4, v6 := w.addresses(name)
-		w.serveSite(v4, "4", config)
-		w.serveSite(v6, "6", config)
-	}
-	return w
+}
+
+// serveBoth serves a site at one of the server's addresses, over both families.
+func (w *kernelWorld) serveBoth(i int, config *tls.Config) {
+	w.t.Helper()
+	w.serveSite(w.ServerAddr(i), "4", config)
+	w.serveSite(w.ServerAddr6(i), "6", config)
 }
 
 func (w *kernelWorld) addresses(name string) (v4, v6 netip.Addr) {
 	w.t.Helper()
-	i := slices.Index(kernelSites, name)
-	if i < 0 {
+	i, known := w.sites[name]
+	if !known {
 		w.t.Fatalf("no such site: %s", name)
 	}
-	return w.ServerAddr(firstSite + i), w.ServerAddr6(firstSite + i)
+	return w.ServerAddr(i), w.ServerAddr6(i)
 }
 
 // serveDNS answers for the sites over UDP and TCP, truly.
@@ -127,7 +138,7 @@ func (w *kernelWorld) answer(out dns.ResponseWriter, q *dns.Msg) {
 	switch {
 	case question.Qclass == dns.ClassCHAOS && name == "version.bind":
 		m.Answer = append(m.Answer, &dns.TXT{Hdr: head, Txt: []string{"a made-up resolver"}})
-	case !slices.Contains(kernelSites, name):
+	case w.sites[name] == 0:
 		m.Rcode = dns.RcodeNameError
 	case question.Qtype == dns.TypeA:
 		v4, _ := w.addresses(name)
@@ -236,7 +247,7 @@ func (w *kernelWorld) start(config string, args ...string) *kernelProcess {
 const kernelPatience = 60 * time.Second
 
 // code waits for the end and gives the exit code.
-func (p *kernelProcess) code(t *testing.T, patience time.Duration) int {
+func (p *kernelProcess) code(t testing.TB, patience time.Duration) int {
 	t.Helper()
 	select {
 	case <-p.done:
@@ -250,9 +261,9 @@ func (p *kernelProcess) code(t *testing.T, patience time.Duration) int {
 }
 
 // until waits for something that the program does.
-func (p *kernelProcess) until(t *testing.T, what string, happened func() bool) {
+func (p *kernelProcess) until(t testing.TB, what string, happened func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(kernelPatience); !happened(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * kernelPatience); !happened(); time.Sleep(20 * time.Millisecond) {
 		select {
 		case <-p.done:
 			t.Fatalf("the program ended before %s: %v\n%s", what, p.cmd.ProcessState, p.err.String())
@@ -271,7 +282,7 @@ type kernelCA struct {
 }
 
 // newKernelCA makes an authority and writes its certificate.
-func newKernelCA(t *testing.T, path string) *kernelCA {
+func newKernelCA(t testing.TB, path string) *kernelCA {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Made-Up Root"},
@@ -292,7 +303,7 @@ func newKernelCA(t *testing.T, path string) *kernelCA {
 }
 
 // sign makes a key and a certificate for it; the first one signs itself.
-func (ca *kernelCA) sign(t *testing.T, template *x509.Certificate) ([]byte, *ecdsa.PrivateKey) {
+func (ca *kernelCA) sign(t testing.TB, template *x509.Certificate) ([]byte, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -309,11 +320,12 @@ func (ca *kernelCA) sign(t *testing.T, template *x509.Certificate) ([]byte, *ecd
 	return der, key
 }
 
-// serve is the TLS configuration of a site, with a certificate that is good until then. It shows the same certificate whatever the name asked for.
-func (ca *kernelCA) serve(t *testing.T, name string, until time.Time) *tls.Config {
+// serve is the TLS configuration of a site, with a certificate that is good until then. It shows the same certificate whatever the name
+// asked for.
+func (ca *kernelCA) serve(t testing.TB, until time.Time, names ...string) *tls.Config {
 	t.Helper()
 	der, key := ca.sign(t, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
