@@ -1,0 +1,94 @@
+package probe
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/kerneltest"
+)
+
+// A filter of the kernel's at known hops: the router forwards only what has not expired, and so its
+// FORWARD chain shows at hop 2; what it drops before routing shows at hop 1. The server is hop 2.
+func TestKernelHops(t *testing.T) {
+	const name, neutral = "chat.alpha.example.net", "gate1.example.org"
+	byName := []string{"-p", "tcp", "--dport", "443", "-m", "string", "--algo", "bm", "--string", name, "-j"}
+	for what, test := range map[string]struct {
+		rule []string
+		want measurements.HopScan
+	}{
+		"nobody filters":        {nil, measurements.HopScan{Server: 2}},
+		"reset when forwarding": {append([]string{"-A", "FORWARD"}, append(byName, "REJECT", "--reject-with", "tcp-reset")...), measurements.HopScan{Server: 2, Dies: 2, Failure: measurements.ConnectionReset}},
+		"drop when forwarding":  {append([]string{"-A", "FORWARD"}, append(byName, "DROP")...), measurements.HopScan{Server: 2, Dies: 2, Failure: measurements.Timeout}},
+		"drop before routing":   {append([]string{"-t", "mangle", "-A", "PREROUTING"}, append(byName, "DROP")...), measurements.HopScan{Dies: 1, Failure: measurements.Timeout}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			lab := kerneltest.New(t)
+			// The router has a private address towards the home, as a household's has.
+			lab.Run(kerneltest.Router, "ip", "addr", "add", "192.168.7.1/24", "dev", "client")
+			lab.RunClient("ip", "addr", "add", "192.168.7.2/24", "dev", "uplink")
+			lab.RunClient("ip", "route", "replace", "default", "via", "192.168.7.1", "src", "192.168.7.2")
+			lab.Run(kerneltest.Server, "ip", "route", "replace", "192.168.7.0/24", "via", "203.0.113.1")
+			ep := netip.AddrPortFrom(lab.ServerAddr(0), 443)
+			serveNothing(t, lab, ep)
+			if test.rule != nil {
+				lab.IPTables(test.rule...)
+			}
+			var got measurements.HopScan
+			lab.Do(kerneltest.Client, func() { got = Host{}.Hops(t.Context(), ep, name, neutral) })
+			test.want.Endpoint, test.want.Family, test.want.Name, test.want.Home = ep.String(), measurements.IPv4, name, 1
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// serveNothing answers every hello with an alert: it has no certificate.
+func serveNothing(t *testing.T, lab *kerneltest.Lab, ep netip.AddrPort) {
+	t.Helper()
+	l := lab.Listen(kerneltest.Server, "tcp4", ep.String())
+	var wg sync.WaitGroup
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over); _ = l.Close(); wg.Wait() })
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { _ = tls.Server(c, &tls.Config{}).Handshake() })
+			wg.Go(func() { <-over; _ = c.Close() })
+		}
+	})
+}
+
+// Who sent an ICMP error stands behind the extended error, in either family; anything else is nobody.
+func TestSenderOfAnError(t *testing.T) {
+	extended := func(origin byte, sender ...byte) []byte {
+		b := make([]byte, extendedError)
+		b[4] = origin
+		return append(b, sender...)
+	}
+	v4 := extended(unix.SO_EE_ORIGIN_ICMP, unix.AF_INET, 0, 0, 0, 192, 168, 7, 1)
+	v6 := append(extended(unix.SO_EE_ORIGIN_ICMP6, unix.AF_INET6, 0, 0, 0, 0, 0, 0, 0), netip.MustParseAddr("fe80::1").AsSlice()...)
+	for _, test := range []struct {
+		data []byte
+		want string
+	}{
+		{v4, "192.168.7.1"}, {v6, "fe80::1"},
+		{nil, ""}, {v4[:20], ""}, {v6[:30], ""}, {extended(0, unix.AF_INET, 0, 0, 0, 1, 2, 3, 4), ""}, {extended(unix.SO_EE_ORIGIN_ICMP, 77, 0), ""},
+	} {
+		who, ok := senderOf(test.data)
+		if ok != (test.want != "") || ok && who.String() != test.want {
+			t.Errorf("%v: %v %v, want %q", test.data, who, ok, test.want)
+		}
+	}
+}

@@ -1,0 +1,17 @@
+//go:build !linux
+
+package probe
+
+import (
+	"context"
+	"net"
+	"net/netip"
+)
+
+// Elsewhere the kernel keeps to itself that a packet of a connection has expired.
+
+func setHopLimit(net.Conn, netip.Addr, int) error { return errHops }
+
+func expired(net.Conn) bool { return false }
+
+func synTo(context.Context, netip.AddrPort, int) (netip.Addr, bool) { return netip.Addr{}, false }
