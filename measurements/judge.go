@@ -33,6 +33,12 @@ func judgeApp(rules []Rule, v *view) AppVerdict {
 		}
 		layers[c.Target.ID].add(c, judge(rules, c))
 	}
+	for _, c := range v.volumeCases() {
+		f := judge(rules, c)
+		if c.Layer = shownIn(f.Signature); c.Layer != "" && layers[c.Target.ID] != nil {
+			layers[c.Target.ID].add(c, f)
+		}
+	}
 	app := AppVerdict{App: v.m.App, Targets: []TargetVerdict{}}
 	for _, t := range v.m.Targets {
 		tv := TargetVerdict{Target: t.ID, State: Skipped, Layers: []LayerVerdict{}}

@@ -19,6 +19,7 @@ const (
 	HTTPExchange  Operation = "http_exchange"
 	QUICHandshake Operation = "quic_handshake"
 	QUICVersion   Operation = "quic_version_ping" // control V
+	Transfer      Operation = "transfer"          // how a large body comes; it belongs to no layer of a visit
 )
 
 // Layer is where a failure shows.
@@ -83,6 +84,7 @@ const (
 	V Control = "V" // a QUIC version-negotiation ping
 	P Control = "P" // another port of the same address
 	F Control = "F" // the other IP family
+	R Control = "R" // the reference vantage; it makes no observations of ours
 )
 
 // Origin says how we came by an address.
@@ -154,6 +156,7 @@ type Observation struct {
 	TLS       *TLS      `json:"tls,omitempty"`
 	HTTP      *HTTP     `json:"http,omitempty"`
 	QUIC      *QUICInfo `json:"quic,omitempty"`
+	Transfer  *Body     `json:"transfer,omitempty"`
 }
 
 // OK says whether the step succeeded.

@@ -28,7 +28,7 @@ type Finding struct {
 // Rules in the order in which they are tried. The first that says anything about a failed case wins.
 // The order is the argument: our own line first, then the address, then the step, from proof in hand
 // to silence; what no rule explains stays inconclusive.
-var Rules = concat(lineRules, congestionRules, addressRules, dnsRules, tcpRules, tlsRules, httpRules, quicRules)
+var Rules = concat(lineRules, congestionRules, addressRules, dnsRules, tcpRules, tlsRules, httpRules, quicRules, volumeRules)
 
 func concat(lists ...[]Rule) []Rule {
 	var out []Rule

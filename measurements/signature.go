@@ -37,6 +37,9 @@ const (
 	TLSResetFingerprint   Signature = "tls.reset.fingerprint"
 	TLSMITM               Signature = "tls.mitm"
 	TLSNotTLSSig          Signature = "tls.not_tls"
+	TLSCutoffSNI          Signature = "tls.cutoff.sni"
+	TLSCutoffIP           Signature = "tls.cutoff.ip"
+	ThrottleSNI           Signature = "throttle.sni"
 
 	HTTPBlockpage   Signature = "http.blockpage"
 	HTTPRedirect    Signature = "http.redirect"

@@ -102,6 +102,7 @@ type exchange struct {
 	port   uint16
 	begun  atomic.Bool // the answer's first byte is here
 	seen   measurements.HTTP
+	meter  io.Writer // is told of the body as it comes; may be nil
 }
 
 // errSpent ends an attempt to connect once more: a step is one connection.
@@ -189,7 +190,11 @@ func (x *exchange) body(resp *http.Response) error {
 	if !x.in.Verified {
 		kept.room = keptOfBody
 	}
-	n, err := io.Copy(&kept, io.LimitReader(resp.Body, limit))
+	to := io.Writer(&kept)
+	if x.meter != nil {
+		to = io.MultiWriter(&kept, x.meter)
+	}
+	n, err := io.Copy(to, io.LimitReader(resp.Body, limit))
 	x.seen.BodyBytes, x.seen.Body = n, kept.b
 	// At the limit, no further byte is waited for: a length that was promised says whether there is more.
 	x.seen.BodyTruncated = err != nil || n == limit && resp.ContentLength != n && resp.Body != http.NoBody

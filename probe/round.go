@@ -35,6 +35,9 @@ type Plan struct {
 	Rotation  schedule.Rotation
 	Suspicion *schedule.Suspicion
 
+	// VolumeEvery is in how many rounds each target's transfers are measured once; 0 is never, 1 always.
+	VolumeEvery int
+
 	Software measurements.Software
 	Vantage  measurements.Vantage
 

@@ -73,6 +73,11 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	// the traffic is a third less, and the failure is looked at more closely.
 	first, rest := p.split(first)
 	worked := p.visitEach(ctx, s, t, first, p.wantsNeutral(s.key(t)))
+	if worked && p.wantsVolume(t) {
+		for _, sp := range first {
+			p.volume(ctx, s, t, sp)
+		}
+	}
 	if worked && len(first) > 0 && (o.DNS == nil || len(o.DNS.Late) == 0) {
 		return
 	}

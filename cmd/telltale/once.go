@@ -42,7 +42,7 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	plan.Thorough = true
+	plan.Thorough, plan.VolumeEvery = true, 0 // what takes days to tell is the daemon's
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if isTerminal(t.err) {

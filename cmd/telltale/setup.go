@@ -88,6 +88,10 @@ func realHost(cfg *config.Config) (probe.Host, error) {
 	return probe.Host{Roots: pool}, nil
 }
 
+// volumeEvery is in how many rounds each target's transfers are measured once: at the default interval
+// three times a day, a few megabytes in all where pages are large.
+const volumeEvery = 32
+
 // newPlan makes the plan of a configuration on a host.
 func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 	system := []probe.Resolver{}
@@ -104,7 +108,7 @@ func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 		Host: host, Apps: cfg.Apps, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 		Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
 		Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget),
-		Suspicion: &schedule.Suspicion{}, Software: software(cfg), Vantage: cfg.Vantage,
+		VolumeEvery: volumeEvery, Suspicion: &schedule.Suspicion{}, Software: software(cfg), Vantage: cfg.Vantage,
 	}, nil
 }
 

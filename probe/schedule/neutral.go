@@ -25,6 +25,12 @@ func (r Rotation) Includes(key string) bool {
 	return uint64(sum[0])%Turns == uint64(r)%Turns
 }
 
+// Nth says whether the key's turn is in this round, where it has one in every n.
+func (r Rotation) Nth(key string, n uint64) bool {
+	sum := sha256.Sum256([]byte(key))
+	return n > 0 && uint64(sum[1])%n == uint64(r)%n
+}
+
 // Suspicion is the set of what failed lately. It gets control N in every round, because only N
 // before T can tell a name that is blocked from a server that is down. The zero value is empty and
 // ready. It is not kept across restarts: the stored history says it anew.

@@ -153,8 +153,13 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 	if err != nil {
 		return nil, err
 	}
+	volume := 0
+	if s.Volume {
+		volume = 1
+	}
 	return &probe.Plan{
-		Host: host, Apps: apps, Controls: l.controls(s), System: system, Trusted: l.Trusted,
+		VolumeEvery: volume,
+		Host:        host, Apps: apps, Controls: l.controls(s), System: system, Trusted: l.Trusted,
 		Families: []measurements.Family{measurements.IPv4, measurements.IPv6},
 		Timeout:  10 * time.Second, Parallel: 8, Thorough: true,
 		Ledger: schedule.NewLedger(10 * time.Minute), Without: l.Without,

@@ -45,6 +45,8 @@ type Scenario struct {
 	Catalogue string `toml:"catalogue"`
 	// Rounds to make, one after the other; 0 means 1. They are thorough, an hour apart.
 	Rounds int `toml:"rounds"`
+	// Volume: transfers are measured, in every round.
+	Volume bool `toml:"volume"`
 	// Controls, if set, keeps only the gate's hosts of these operators.
 	Controls []string `toml:"controls"`
 	// Home: the resolver under test is a forwarder inside the home.

@@ -1,0 +1,180 @@
+package measurements
+
+import (
+	"fmt"
+	"slices"
+)
+
+// layerVolume is where transfers are judged. It is no layer of a verdict: what is found shows in the
+// layer that the signature names.
+const layerVolume Layer = "volume"
+
+const (
+	// extremely is the ratio from which a difference counts by itself (OONI dd-007).
+	extremely = 10
+	// plateau is the goodput at or below which a policer is at work, and plainly the ratio that must go
+	// with it (DESIGN section 4, throttle.*; Xue et al., IMC 2021: 130 to 150 kbit/s).
+	plateau = 256_000
+	plainly = 3
+	// sameCount is how far two counts may lie apart that are one: a tenth, and two segments.
+	sameCount    = 0.1
+	twoSegments  = 2 * 1460
+	medianNeeds  = 3
+	leastCut     = 4 << 10 // what dies before is the exchange's own failure
+	volumeSource = "net4people/bbs#417, #490 (16 to 20 KB freeze); Xue et al., Throttling Twitter, IMC 2021; OONI dd-007"
+)
+
+var volumeRules = []Rule{
+	{
+		ID:     "volume-cut-with-name",
+		Says:   "The target's stream stalls or dies after some kilobytes; the same object under a neutral name passes that count.",
+		Layers: []Layer{layerVolume},
+		Source: volumeSource,
+		Judge: func(c *Case) *Finding {
+			t := c.transfers(T)
+			cut := t[len(t)-1]
+			if !c.cutOff(cut) || !c.neutralPasses(cut.Transfer.Bytes) {
+				return nil
+			}
+			reason := fmt.Sprintf("the stream ends (%s) after %d bytes of the body; with a neutral name the same object brings more", cut.Transfer.Ended, cut.Transfer.Bytes)
+			switch {
+			case c.cutElsewhere(cut):
+				return blocked(TLSCutoffSNI, Likely, reason, "it ends after as many bytes at another address")
+			case c.AgainLater(TLSCutoffSNI):
+				return blocked(TLSCutoffSNI, Likely, reason, "so it did in an earlier round")
+			}
+			return blocked(TLSCutoffSNI, Suspected, reason, "a stream that stalls once may have been lost")
+		},
+	},
+	{
+		ID:     "volume-cut-whatever-name",
+		Says:   "The stream stalls or dies after some kilobytes whatever the name: the server's doing, or that of somebody who dislikes its address.",
+		Layers: []Layer{layerVolume},
+		Source: volumeSource,
+		Judge: func(c *Case) *Finding {
+			t := c.transfers(T)
+			if cut := t[len(t)-1]; c.cutOff(cut) {
+				return inconclusive(TLSCutoffIP, fmt.Sprintf("the stream ends (%s) after %d bytes of the body; nothing shows that a neutral name fares better", cut.Transfer.Ended, cut.Transfer.Bytes))
+			}
+			return nil
+		},
+	},
+	{
+		ID:     "volume-slow-with-name",
+		Says:   "The same object from the same server comes many times slower under the target's name than under a neutral one, taken in turns.",
+		Layers: []Layer{layerVolume},
+		Source: volumeSource,
+		Judge: func(c *Case) *Finding {
+			t, n := goodputs(c.transfers(T)), goodputs(c.transfers(N))
+			// Loss and a busy Wi-Fi make single transfers slow: three of each, taken in turns, and the best of
+			// the target's worse than the worst of the others.
+			if len(t) < medianNeeds || len(n) < medianNeeds || !slow(median(t), median(n)) || slices.Max(t) >= slices.Min(n) {
+				return nil
+			}
+			reason := fmt.Sprintf("%.0f kbit/s with the target's name, %.0f kbit/s with a neutral one (medians of %d and %d)", median(t)/1e3, median(n)/1e3, len(t), len(n))
+			return &Finding{State: Throttled, Signature: ThrottleSNI, Confidence: Likely, Reasons: []string{reason}}
+		},
+	},
+}
+
+// slow says whether a target's goodput is that of somebody who is held back.
+func slow(target, neutral float64) bool {
+	return target*extremely <= neutral || target <= plateau && target*plainly <= neutral
+}
+
+// transfers lists the case's own, or those of control N, in order of time.
+func (c *Case) transfers(of Control) []*Observation {
+	var out []*Observation
+	for i := range c.view.m.Observations {
+		o := &c.view.m.Observations[i]
+		if o.Operation == Transfer && o.Transfer != nil && o.Target == c.Target.ID && o.Endpoint == c.Endpoint && o.Control == of {
+			out = append(out, o)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *Observation) int { return a.Started.Compare(b.Started) })
+	return out
+}
+
+// cutOff says whether a transfer came to an end that is no end.
+func (c *Case) cutOff(o *Observation) bool {
+	ended := o.Transfer.Ended == EndedByStall || o.Transfer.Ended == EndedByFailure
+	return !o.OK() && ended && o.Transfer.Bytes >= leastCut
+}
+
+// neutralPasses says whether every transfer under a neutral name, and there is one, brought more.
+func (c *Case) neutralPasses(count int64) bool {
+	n := c.transfers(N)
+	return len(n) > 0 && !slices.ContainsFunc(n, func(o *Observation) bool {
+		return !o.OK() || float64(o.Transfer.Bytes) <= float64(count)*(1+sameCount)+twoSegments
+	})
+}
+
+// cutElsewhere says whether the target's stream ended after as many bytes at another address, where a
+// neutral name passed that count, too.
+func (c *Case) cutElsewhere(cut *Observation) bool {
+	for _, d := range c.all {
+		if d == c || d.Layer != layerVolume || d.Target.ID != c.Target.ID || d.Addr() == c.Addr() {
+			continue
+		}
+		t := d.transfers(T)
+		other := t[len(t)-1]
+		apart := float64(max(other.Transfer.Bytes-cut.Transfer.Bytes, cut.Transfer.Bytes-other.Transfer.Bytes))
+		if d.cutOff(other) && d.neutralPasses(other.Transfer.Bytes) && apart <= sameCount*float64(cut.Transfer.Bytes)+twoSegments {
+			return true
+		}
+	}
+	return false
+}
+
+// goodputs lists those that say anything.
+func goodputs(transfers []*Observation) []float64 {
+	var out []float64
+	for _, o := range transfers {
+		if g := o.Transfer.Goodput(); o.OK() && g > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+func median(in []float64) float64 {
+	sorted := slices.Sorted(slices.Values(in))
+	return sorted[len(sorted)/2]
+}
+
+// volumeCases are the targets' transfers, one case for each endpoint. What passes adds nothing to a
+// verdict: the visit has said so.
+func (v *view) volumeCases() []*Case {
+	var out []*Case
+	index := map[[2]string]*Case{}
+	for i := range v.m.Observations {
+		o := &v.m.Observations[i]
+		if o.Operation != Transfer || o.Transfer == nil || o.Control != T {
+			continue
+		}
+		key := [2]string{o.Target, o.Endpoint}
+		c := index[key]
+		if c == nil {
+			c = &Case{view: v, Target: v.targets[o.Target], Layer: layerVolume, Family: o.Family, Endpoint: o.Endpoint, Origin: o.Origin, Name: o.Name}
+			index[key] = c
+			out = append(out, c)
+		}
+		c.keepWorst(o)
+	}
+	for _, c := range out {
+		c.all = out
+	}
+	return out
+}
+
+// shownIn is the layer of a verdict in which a finding about transfers stands; "" for what says nothing
+// about them.
+func shownIn(s Signature) Layer {
+	switch s {
+	case TLSCutoffSNI, TLSCutoffIP:
+		return LayerTLS
+	case ThrottleSNI:
+		return LayerHTTP
+	}
+	return ""
+}

@@ -1,0 +1,70 @@
+package probe
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+)
+
+// serveBodies sends a body that is whole, one that is endless, one that stops, and one that dies.
+func serveBodies(t *testing.T) netip.AddrPort {
+	t.Helper()
+	const piece = 10 << 10
+	done := make(chan struct{})
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pieces := map[string]int{"/whole": 7, "/endless": 100, "/stops": 2, "/dies": 2}[r.URL.Path]
+		for range pieces {
+			_, _ = w.Write(bytes.Repeat([]byte("z"), piece))
+			w.(http.Flusher).Flush()
+		}
+		switch r.URL.Path {
+		case "/stops":
+			<-done
+		case "/dies":
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	s.EnableHTTP2 = true
+	s.TLS = serverConfig(good)
+	s.StartTLS()
+	t.Cleanup(func() { close(done); s.Close() })
+	return netip.MustParseAddrPort(s.Listener.Addr().String())
+}
+
+func TestTransfer(t *testing.T) {
+	t.Parallel()
+	at := serveBodies(t)
+	for path, want := range map[string]struct {
+		ended       string
+		failed      bool
+		least, most int64
+	}{
+		"/whole":   {measurements.EndedComplete, false, 70 << 10, 70 << 10},
+		"/endless": {measurements.EndedByBytes, false, transferBytes, transferBytes},
+		"/stops":   {measurements.EndedByStall, true, 20 << 10, 20 << 10},
+		"/dies":    {measurements.EndedByFailure, true, 0, 20 << 10},
+	} {
+		for _, alpn := range []string{"http/1.1", "h2"} {
+			t.Run(alpn+path, func(t *testing.T) {
+				t.Parallel()
+				conn, _ := shakeHands(t, at, TLSInput{Name: site, ALPN: []string{alpn}})
+				o := Transfer(within(t, patient), conn, HTTPInput{Host: site, Path: path}, brief)
+				b := o.Transfer
+				if b == nil || b.Ended != want.ended || o.OK() == want.failed || b.Bytes < want.least || b.Bytes > want.most {
+					t.Fatalf("%+v, %s (%s)", b, o.Failure, o.Error)
+				}
+				if want.ended == measurements.EndedByStall && (o.Failure != measurements.Timeout || time.Duration(o.Duration) < brief) {
+					t.Errorf("a stall is %s after %v", o.Failure, time.Duration(o.Duration))
+				}
+				if o.HTTP == nil || o.HTTP.Status != http.StatusOK {
+					t.Errorf("%+v", o.HTTP)
+				}
+			})
+		}
+	}
+}
