@@ -27,6 +27,7 @@ type Config struct {
 	ExtraRoots [][]byte // PEM
 	Families   []measurements.Family
 	Timeout    time.Duration // of one step
+	Locate     bool          // on suspicion, look for the hop at which a handshake dies
 
 	Apps          []probe.App // the enabled ones
 	CatalogueHash string

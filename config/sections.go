@@ -74,6 +74,7 @@ func (c *Config) readNetwork(t *strict.Table) {
 		}
 	}
 	c.readFamilies(t)
+	c.Locate = t.Bool("locate", false)
 	c.Timeout = t.Duration("timeout", 10*time.Second, leastTimeout, mostTimeout)
 	t.Done()
 }

@@ -23,3 +23,22 @@ func TestScopeOfAScan(t *testing.T) {
 		}
 	}
 }
+
+// A scan speaks for blocked handshakes of its own target and family, and for nothing else.
+func TestScopeOfAVerdict(t *testing.T) {
+	v := &view{m: &Measurement{Hops: []HopScan{{Target: "chat", Family: IPv4, Dies: 4, Home: 1, Server: 12}}}}
+	blocked := LayerVerdict{Layer: LayerTLS, Family: IPv4, State: Blocked, Scope: ScopeUnknown}
+	v6, ok, http := blocked, blocked, blocked
+	v6.Family, ok.State, http.Layer = IPv6, OK, LayerHTTP
+	layers := []LayerVerdict{blocked, v6, ok, http}
+	v.locate("media", layers)
+	if layers[0].Scope != ScopeUnknown {
+		t.Error("another target's scan speaks")
+	}
+	v.locate("chat", layers)
+	for i, want := range []string{ScopeAccess, ScopeUnknown, ScopeUnknown, ScopeUnknown} {
+		if layers[i].Scope != want {
+			t.Errorf("%d: %s, want %s", i, layers[i].Scope, want)
+		}
+	}
+}

@@ -44,12 +44,25 @@ func judgeApp(rules []Rule, v *view) AppVerdict {
 		tv := TargetVerdict{Target: t.ID, State: Skipped, Layers: []LayerVerdict{}}
 		if set := layers[t.ID]; set != nil {
 			tv.Layers = set.verdicts()
+			v.locate(t.ID, tv.Layers)
 			tv.State = targetState(v.line, tv.Layers)
 		}
 		app.Targets = append(app.Targets, tv)
 	}
 	app.State = appState(v.m.Targets, app.Targets)
 	return app
+}
+
+// locate puts down how far from home handshakes die, where that was measured.
+func (v *view) locate(target string, layers []LayerVerdict) {
+	for i := range layers {
+		l := &layers[i]
+		for j := range v.m.Hops {
+			if h := &v.m.Hops[j]; h.Target == target && h.Family == l.Family && l.Layer == LayerTLS && l.State == Blocked {
+				l.Scope = h.Scope()
+			}
+		}
+	}
 }
 
 // layerSet gathers the findings of one target.
@@ -74,10 +87,10 @@ func (s *layerSet) add(c *Case, f *Finding) {
 	}
 	s.measured[key]++
 	if c.Layer == LayerDNS && c.view.line.Redirected {
-		s.merge(LayerVerdict{Layer: LayerDNS, Family: c.Family, State: OK, Signature: DNSRedirect, Rule: "dns-redirect", Scope: "unknown",
+		s.merge(LayerVerdict{Layer: LayerDNS, Family: c.Family, State: OK, Signature: DNSRedirect, Rule: "dns-redirect", Scope: ScopeUnknown,
 			Reasons: []string{"another resolver answers over UDP than over TCP at the same address"}})
 	}
-	e := LayerVerdict{Layer: c.Layer, Family: c.Family, State: f.State, Signature: f.Signature, Confidence: f.Confidence, Scope: "unknown", Rule: f.Rule, Reasons: f.Reasons}
+	e := LayerVerdict{Layer: c.Layer, Family: c.Family, State: f.State, Signature: f.Signature, Confidence: f.Confidence, Scope: ScopeUnknown, Rule: f.Rule, Reasons: f.Reasons}
 	if f.State != OK {
 		e.Endpoints.Failed = 1
 	}

@@ -18,6 +18,7 @@ type Measurement struct {
 	Targets      []TargetInfo  `json:"targets"`
 	Observations []Observation `json:"observations"`
 	Skipped      []Skip        `json:"skipped,omitempty"`
+	Hops         []HopScan     `json:"hops,omitempty"`
 
 	Software Software `json:"software"`
 	Vantage  Vantage  `json:"vantage"`

@@ -12,6 +12,7 @@ import (
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/kerneltest"
+	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // A filter of the kernel's at known hops: the router forwards only what has not expired, and so its
@@ -48,6 +49,40 @@ func TestKernelHops(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A suspected target's visit looks for the hop once a day; what its hello met there is an observation
+// like any other.
+func TestKernelLocate(t *testing.T) {
+	t.Parallel()
+	lab := kerneltest.New(t)
+	ep := netip.AddrPortFrom(lab.ServerAddr(0), 443)
+	serveNothing(t, lab, ep)
+	const name = "chat.alpha.example.net"
+	lab.IPTables("-A", "FORWARD", "-p", "tcp", "-m", "string", "--algo", "bm", "--string", name, "-j", "REJECT", "--reject-with", "tcp-reset")
+	target := Target{ID: "chat", Hosts: []string{name}, Neutral: "gate1.example.org"}
+	p := &Plan{Timeout: hopWait, Suspicion: &schedule.Suspicion{}}
+	c := chain{p: p, s: p.sheet(measurements.Round{}, "alpha"), ep: ep, role: role{target: target.ID}}
+	if c.locates(target, name) {
+		t.Error("it looks without being asked to")
+	}
+	p.Locate = true
+	if c.locates(target, name) {
+		t.Error("it looks without a suspicion")
+	}
+	p.Suspicion.Suspect("alpha/chat")
+	if !c.locates(target, name) || c.locates(target, name) {
+		t.Error("it looks once a day")
+	}
+	var died bool
+	lab.Do(kerneltest.Client, func() { died = c.locate(t.Context(), target, name) })
+	m := c.s.close()
+	if !died || len(m.Hops) != 1 || m.Hops[0].Dies != 2 || m.Hops[0].Target != "chat" {
+		t.Fatalf("%v, %+v", died, m.Hops)
+	}
+	if len(m.Observations) != 1 || m.Observations[0].Failure != measurements.ConnectionReset || m.Observations[0].Operation != measurements.TLSHandshake || m.Observations[0].Name != name {
+		t.Errorf("%+v", m.Observations)
 	}
 }
 

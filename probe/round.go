@@ -37,6 +37,8 @@ type Plan struct {
 
 	// VolumeEvery is in how many rounds each target's transfers are measured once; 0 is never, 1 always.
 	VolumeEvery int
+	// Locate looks, under suspicion, for the hop at which a handshake dies.
+	Locate bool
 
 	Software measurements.Software
 	Vantage  measurements.Vantage
@@ -52,6 +54,7 @@ type Plan struct {
 	slots   chan struct{}
 	lookups chan struct{}
 	places  places
+	located located
 }
 
 // lookupsPerSlot is how many lookups may run for each endpoint that may: a lookup costs a few hundred

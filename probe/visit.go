@@ -217,6 +217,9 @@ func (c chain) visitTLS(ctx context.Context, t Target, host string, w Probe, neu
 	}) {
 		return false
 	}
+	if neutral && c.locates(t, host) && c.locate(ctx, t, host) {
+		return false
+	}
 	if !c.p.Thorough {
 		return c.tls(ctx, host, path, someShape(), appBody)
 	}
