@@ -7,4 +7,6 @@
 //   - observation.go, failure.go, measurement.go: what was seen
 //   - signature.go, verdict.go: what it can mean
 //   - rules.go and its neighbours: the rules, in the order in which they are tried
+//   - trial.go: the unit of evidence; sequential.go and its neighbours: what it is worth that a
+//     failure comes again; history.go and its neighbours: what earlier rounds taught
 package measurements

@@ -1,109 +1,121 @@
 package measurements
 
 import (
-	"maps"
 	"time"
 )
 
-// History is what earlier rounds on this network taught: the least round-trip time ever seen to an
-// address, and which findings stood before. A nil History is that of `once` without a store: rules
-// then say less, never more.
+// History is what earlier rounds taught: how near servers are, which findings stand and since when, and
+// how often steps fail by themselves. A nil History is that of `once` without a store: rules then say
+// less, never more. The zero value is that of a first round.
+//
+// A verdict holds for the network on which it was seen (DESIGN section 4, rule 11): every epoch of
+// Vantage.Epoch has a history of its own, "" like any other, and they never mix.
 type History struct {
-	// MinRTT is the least time that a TCP connect took, by address.
-	MinRTT map[string]Seconds `json:"min_rtt"`
-	// Found holds, by series, when a finding was first seen since it was last ok.
-	Found map[string]time.Time `json:"found"`
-	// QUICWorked: UDP port 443 has worked on this network before.
-	QUICWorked bool `json:"quic_worked"`
+	epochs  map[string]*Epoch
+	current string // the epoch of the last round
 }
 
-// Bounds of a history, chosen by us: an operator's whole pool fits many times.
-const (
-	maxHistoryAddresses = 4096
-	maxHistorySeries    = 4096
-)
+// maxEpochs bounds the networks that are remembered; the one not seen for longest goes. Chosen by us:
+// home, work, a few friends' and a telephone's.
+const maxEpochs = 8
 
-// seriesKey names what is followed over rounds.
-func seriesKey(app, target string, l Layer, f Family, s Signature) string {
-	return app + "|" + target + "|" + string(l) + "|" + string(f) + "|" + string(s)
-}
-
-func (h *History) minRTT(addr string) (Seconds, bool) {
+// epoch gives the history of a network; nil where there is none.
+func (h *History) epoch(name string) *Epoch {
 	if h == nil {
-		return 0, false
+		return nil
 	}
-	s, ok := h.MinRTT[addr]
-	return s, ok
+	return h.epochs[name]
 }
 
-func (h *History) found(key string) bool {
-	if h == nil {
-		return false
+// enter gives the history of a network to write in.
+func (h *History) enter(name string, at time.Time) *Epoch {
+	h.current = name
+	e := h.epochs[name]
+	if e == nil {
+		h.makeRoom()
+		e = newEpoch()
+		if h.epochs == nil {
+			h.epochs = map[string]*Epoch{}
+		}
+		h.epochs[name] = e
 	}
-	_, ok := h.Found[key]
-	return ok
+	e.Seen = at
+	return e
+}
+
+func (h *History) makeRoom() {
+	for len(h.epochs) >= maxEpochs {
+		oldest, first := "", true
+		for name, e := range h.epochs {
+			if first || e.Seen.Before(h.epochs[oldest].Seen) {
+				oldest, first = name, false
+			}
+		}
+		delete(h.epochs, oldest)
+	}
+}
+
+// epochOf is the network on which a round was made: the gate's. Apps that were measured on another one,
+// because the machine moved in mid-round, teach nothing and are not raised.
+func epochOf(r *Round) string {
+	if r.Gate.App == "" && len(r.Apps) > 0 {
+		return r.Apps[0].Vantage.Epoch
+	}
+	return r.Gate.Vantage.Epoch
 }
 
 // Learn takes a judged round into the history.
 func (h *History) Learn(r *Round, v *RoundVerdict) {
-	if h.MinRTT == nil {
-		h.MinRTT = map[string]Seconds{}
-	}
-	if h.Found == nil {
-		h.Found = map[string]time.Time{}
+	name, at := epochOf(r), r.Started.UTC().Round(0) // without the monotonic clock, which no file keeps
+	e := h.enter(name, at)
+	if v.Network.UDP443 != nil && *v.Network.UDP443 {
+		e.QUICWorked = true
 	}
 	for i := range r.Apps {
-		h.learnRTT(&r.Apps[i])
-	}
-	if v.Network.UDP443 != nil && *v.Network.UDP443 {
-		h.QUICWorked = true
-	}
-	for _, app := range v.Apps {
-		for _, t := range app.Targets {
-			h.learnLayers(app.App, t, r.Started)
+		if r.Apps[i].Vantage.Epoch == name {
+			e.learnRTT(&r.Apps[i])
 		}
 	}
+	eachOutcome(r, v, func(k placeKey, o *outcome) {
+		if p := e.record(k, at); p != nil {
+			e.learn(p, p.advance(o, at, func(kind string) float64 { return e.benignRate(k, kind) }), at)
+		}
+	})
 }
 
-// learnRTT learns from connections on which nothing failed: one that died may have been accepted by
-// a box in the server's place, and be too short.
-func (h *History) learnRTT(m *Measurement) {
-	died := map[int]bool{}
-	for i := range m.Observations {
-		if o := &m.Observations[i]; !o.OK() {
-			died[o.Conn] = true
-		}
-	}
-	for i := range m.Observations {
-		o := &m.Observations[i]
-		if o.Operation != Connect || !o.OK() || died[o.Conn] || !o.Addr().IsValid() {
-			continue
-		}
-		rtt := o.Duration
-		if o.TCP != nil && o.TCP.MinRTT > 0 {
-			rtt = min(rtt, o.TCP.MinRTT)
-		}
-		key := o.Addr().String()
-		if old, ok := h.MinRTT[key]; ok {
-			h.MinRTT[key] = min(old, rtt)
-		} else if len(h.MinRTT) < maxHistoryAddresses {
-			h.MinRTT[key] = rtt
-		}
-	}
+// Suspect is a series under suspicion, for the schedule: its target wants control N before every step,
+// and an early visit, though never inside the residual time.
+type Suspect struct {
+	App, Target string
+	Layer       Layer
+	Family      Family
+	Signature   Signature
+	Confidence  Confidence
+	Standing    bool      // it goes on, as far as is known
+	Onset       time.Time // first failure
+	Failed      time.Time // last failure
 }
 
-// learnLayers remembers what was found, and forgets a series once its layer is ok again.
-func (h *History) learnLayers(app string, t TargetVerdict, at time.Time) {
-	for _, l := range t.Layers {
-		switch l.State {
-		case OK:
-			prefix := seriesKey(app, t.Target, l.Layer, l.Family, "")
-			maps.DeleteFunc(h.Found, func(k string, _ time.Time) bool { return len(k) > len(prefix) && k[:len(prefix)] == prefix })
-		case Blocked, Inconclusive:
-			key := seriesKey(app, t.Target, l.Layer, l.Family, l.Signature)
-			if _, known := h.Found[key]; !known && l.Signature != "" && len(h.Found) < maxHistorySeries {
-				h.Found[key] = at
+// Key is the target's, as the schedule writes it.
+func (s *Suspect) Key() string { return s.App + "/" + s.Target }
+
+// maxSuspicion is how long after its last failure a series that does not stand wants early visits.
+// Chosen by us: a block of 26 % is met again within a dozen visits, 97 times in 100.
+const maxSuspicion = 2 * time.Hour
+
+// Suspected lists the series that are open on the network of the last round: those that stand, and
+// those that failed within the last hours and have not been explained by successes since.
+func (h *History) Suspected(now time.Time) []Suspect {
+	if h == nil || h.epochs[h.current] == nil {
+		return nil
+	}
+	var out []Suspect
+	for _, r := range h.epochs[h.current].sorted(func(r *record) bool { return len(r.Open) > 0 }) {
+		for i := range r.Open {
+			if s := &r.Open[i]; s.Standing || now.Sub(s.Failed) < maxSuspicion {
+				out = append(out, Suspect{r.App, r.Target, r.Layer, r.Family, s.Signature, s.Confidence, s.Standing, s.Onset, s.Failed})
 			}
 		}
 	}
+	return out
 }

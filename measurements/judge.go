@@ -17,8 +17,9 @@ func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
 		Network: line.Verdict(), Apps: []AppVerdict{},
 	}
 	for i := range r.Apps {
-		out.Apps = append(out.Apps, judgeApp(rules, newView(&r.Apps[i], &r.Gate, line, h)))
+		out.Apps = append(out.Apps, judgeApp(rules, newView(&r.Apps[i], &r.Gate, line, pastOf(h, r, &r.Apps[i]))))
 	}
+	h.weigh(r, &out)
 	return out
 }
 

@@ -37,6 +37,10 @@ type RoundVerdict struct {
 	DurationSeconds float64        `json:"duration_seconds"`
 	Network         NetworkVerdict `json:"network"`
 	Apps            []AppVerdict   `json:"apps"`
+	// Standing is what stands by this network's history, this round included; empty without one.
+	Standing []Standing `json:"standing,omitempty"`
+	// Ended is what stood before this round, and does not any more.
+	Ended []Standing `json:"ended,omitempty"`
 }
 
 // RoundSchema names the form of RoundVerdict.

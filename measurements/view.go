@@ -10,7 +10,7 @@ type view struct {
 	m       *Measurement
 	line    *Line
 	gate    *Measurement
-	history *History
+	history *past
 	targets map[string]TargetInfo
 
 	proved   map[named]bool            // a verified handshake for this name at this address
@@ -31,7 +31,7 @@ type wanted struct {
 	family Family
 }
 
-func newView(m, gate *Measurement, line *Line, h *History) *view {
+func newView(m, gate *Measurement, line *Line, h *past) *view {
 	v := &view{
 		m: m, gate: gate, line: line, history: h,
 		targets: map[string]TargetInfo{}, proved: map[named]bool{}, imposter: map[named]*Observation{},

@@ -71,7 +71,7 @@ func (d *daemon) round(ctx context.Context) {
 	d.mu.Lock()
 	verdict := measurements.Judge(&round, &d.history)
 	d.history.Learn(&round, &verdict)
-	suspect(plan.Suspicion, &verdict)
+	suspect(plan.Suspicion, &verdict, &d.history)
 	plan.Rotation = plan.Rotation.Next()
 	d.view.Running, d.view.Verdict, d.view.LastRound = false, &verdict, time.Now()
 	d.mu.Unlock()
@@ -85,7 +85,8 @@ func (d *daemon) round(ctx context.Context) {
 }
 
 // suspect puts targets with a finding under suspicion, so that their next visit begins with control N.
-func suspect(s *schedule.Suspicion, v *measurements.RoundVerdict) {
+// One round that finds a target ok does not clear what the history still follows.
+func suspect(s *schedule.Suspicion, v *measurements.RoundVerdict, h *measurements.History) {
 	for _, app := range v.Apps {
 		for _, t := range app.Targets {
 			key := app.App + "/" + t.Target
@@ -96,6 +97,14 @@ func suspect(s *schedule.Suspicion, v *measurements.RoundVerdict) {
 				s.Suspect(key)
 			}
 		}
+	}
+	resuspect(s, h)
+}
+
+// resuspect puts what the history follows under suspicion.
+func resuspect(s *schedule.Suspicion, h *measurements.History) {
+	for _, open := range h.Suspected(time.Now()) {
+		s.Suspect(open.Key())
 	}
 }
 
@@ -130,6 +139,7 @@ func (d *daemon) restore() {
 	d.metrics.Restore(state)
 	d.plan.Ledger.Restore(ledger)
 	d.plan.Budget.Restore(budget)
+	resuspect(d.plan.Suspicion, &d.history)
 }
 
 // reload takes another configuration in, from the next round on. Counters, ledger and budget stay.

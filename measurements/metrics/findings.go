@@ -51,8 +51,19 @@ func (m *Metrics) enter(r *measurements.Round) {
 	}
 }
 
-// follow takes the verdict of a target to its findings.
-func (m *Metrics) follow(app string, t *measurements.TargetVerdict, at time.Time) {
+// standing indexes what the history says to stand. A round that finds a layer ok ends none of these:
+// a block may let some trials through.
+func standing(v *measurements.RoundVerdict) map[place][]measurements.Standing {
+	out := map[place][]measurements.Standing{}
+	for _, s := range v.Standing {
+		p := place{s.App, s.Target, s.Layer, s.Family}
+		out[p] = append(out[p], s)
+	}
+	return out
+}
+
+// follow takes the verdict of a target, and what the history says to stand there, to its findings.
+func (m *Metrics) follow(app string, t *measurements.TargetVerdict, stands map[place][]measurements.Standing, at time.Time) {
 	at = at.UTC()
 	entries := map[place][]*measurements.LayerVerdict{}
 	for i := range t.Layers {
@@ -73,6 +84,9 @@ func (m *Metrics) follow(app string, t *measurements.TargetVerdict, at time.Time
 			// Our own line's trouble says nothing about what stands beyond it.
 			spoke = spoke || l.State != measurements.Local && l.State != measurements.Skipped
 		}
+		for _, s := range stands[p] {
+			found[s.Signature] = s.Confidence
+		}
 		for key, f := range m.findings {
 			if _, again := found[key.signature]; key.place == p && spoke && !again {
 				f.standing = false
@@ -80,6 +94,11 @@ func (m *Metrics) follow(app string, t *measurements.TargetVerdict, at time.Time
 		}
 		for signature, confidence := range found {
 			m.stand(findingKey{p, signature}, confidence, at)
+		}
+		for _, s := range stands[p] {
+			if f := m.findings[findingKey{p, s.Signature}]; f != nil {
+				f.onset, f.lastOK = s.Onset, s.LastOK
+			}
 		}
 		if ok && len(found) == 0 {
 			m.lastOK[p] = at

@@ -68,6 +68,37 @@ func TestBlockingStandsAndEnds(t *testing.T) {
 	wantHour(t, m, 3, "last_ok")
 }
 
+// What the history says to stand is not ended by a round that finds the layer ok: a block may let some
+// trials through. Its onset is the history's, also when it has been another network's in between.
+func TestStandingOutlastsARoundThatIsOK(t *testing.T) {
+	m := New(one())
+	observe := func(n int, state ms.State, c ms.Confidence, stands bool) {
+		r, v := round(one(), eight.Add(time.Duration(n)*time.Hour), clean)
+		if l := &v.Apps[0].Targets[0].Layers[0]; state != ms.OK {
+			l.State, l.Signature, l.Confidence = state, ms.TLSResetSNI, c
+		}
+		if stands {
+			v.Standing = []ms.Standing{{App: "line", Target: "api", Layer: ms.LayerTLS, Family: ms.IPv4, Signature: ms.TLSResetSNI, Confidence: c, Onset: eight.Add(time.Hour), LastOK: eight}}
+		}
+		m.Observe(r, v)
+	}
+	observe(0, ms.OK, "", false)
+	observe(2, ms.Blocked, ms.Suspected, true)
+	wantBlocking(t, m, 1, ms.Suspected)
+	observe(3, ms.OK, ms.Likely, true)
+	wantBlocking(t, m, 0, ms.Suspected)
+	wantBlocking(t, m, 1, ms.Likely)
+	wantHour(t, m, 1, "onset")
+	wantHour(t, m, 0, "last_ok")
+	observe(4, ms.Inconclusive, ms.Likely, true)
+	wantBlocking(t, m, 1, ms.Likely)
+	observe(5, ms.OK, "", false)
+	wantBlocking(t, m, 0, ms.Likely)
+	observe(6, ms.Blocked, ms.Likely, false)
+	wantHour(t, m, 6, "onset")
+	wantHour(t, m, 5, "last_ok")
+}
+
 // What was never ok has no last ok: 1970 would be a lie.
 func TestNeverOK(t *testing.T) {
 	m := New(one())

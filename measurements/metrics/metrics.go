@@ -100,8 +100,8 @@ func (m *Metrics) Configure(o Options) {
 		for _, layer := range layersOf(app) {
 			m.presetStates(m.layerState, layerStates, app.ID, string(layer))
 			if slices.Contains(trialLayers, layer) {
-				for _, outcome := range outcomes {
-					m.trials.WithLabelValues(app.ID, string(layer), outcome)
+				for _, outcome := range measurements.Outcomes {
+					m.trials.WithLabelValues(app.ID, string(layer), string(outcome))
 				}
 			}
 		}

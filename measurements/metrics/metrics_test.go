@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -256,41 +255,18 @@ func TestNetworkUp(t *testing.T) {
 	}
 }
 
-// A trial is N and T at one layer; what N met decides as the design's table of controls says.
-func TestTrials(t *testing.T) {
-	pair := func(trial int, n, t ms.Failure) []ms.Observation {
-		a, b := step("t1", ms.LayerTLS, ms.IPv4, n), step("t1", ms.LayerTLS, ms.IPv4, t)
-		a.Control, a.Trial, b.Trial = ms.N, trial, trial
-		return []ms.Observation{a, b}
+// Trials are counted by layer and outcome; what makes one is for the judging to say.
+func TestTrialsAreCounted(t *testing.T) {
+	m, o := New(one()), one()
+	r, v := round(o, eight, clean)
+	for i, died := range []ms.Failure{"", ms.ConnectionReset, ms.ConnectionReset} {
+		n, target := step("api", ms.LayerTLS, ms.IPv4, ""), step("api", ms.LayerTLS, ms.IPv4, died)
+		n.Control, n.Trial, target.Trial = ms.N, i+1, i+1
+		r.Apps[0].Observations = append(r.Apps[0].Observations, n, target)
 	}
-	for _, tt := range []struct {
-		name string
-		seen []ms.Observation
-		want []string
-	}{
-		{"both pass", pair(1, "", ""), []string{bothOK}},
-		{"the name alone dies", pair(1, "", ms.ConnectionReset), []string{targetOnlyFailed}},
-		{"an edge that does not serve N answers all the same", pair(1, ms.SSLInvalidHostname, ms.Timeout), []string{targetOnlyFailed}},
-		{"an alert is an answer", pair(1, ms.TLSAlert(112), ""), []string{bothOK}},
-		{"the same alert is not", pair(1, ms.TLSAlert(40), ms.TLSAlert(40)), []string{bothFailed}},
-		{"both die", pair(1, ms.Timeout, ms.ConnectionReset), []string{bothFailed}},
-		{"the control alone dies", pair(1, ms.Timeout, ""), []string{controlOnlyFailed}},
-		{"half a trial is none", pair(1, "", "")[:1], nil},
-		{"no trial", pair(0, "", ""), nil},
-		{"two trials", append(pair(1, "", ""), pair(2, "", ms.EOF)...), []string{bothOK, targetOnlyFailed}},
-	} {
-		got := trialsOf(&ms.Measurement{Observations: tt.seen})[ms.LayerTLS]
-		slices.Sort(got)
-		if diff := cmp.Diff(tt.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
-		}
-	}
-	tcp := pair(1, "", ms.ConnectionRefused)
-	for i := range tcp {
-		tcp[i].Operation = ms.Connect
-	}
-	if got := trialsOf(&ms.Measurement{Observations: tcp}); len(got) != 0 {
-		t.Errorf("a connect carries no name, and made a trial: %v", got)
+	m.Observe(r, v)
+	for outcome, want := range map[ms.Outcome]float64{ms.BothOK: 1, ms.TargetOnlyFailed: 2, ms.BothFailed: 0, ms.ControlOnlyFailed: 0} {
+		wantValue(t, m, want, "telltale_trials_total", "app", "line", "layer", "tls", "outcome", string(outcome))
 	}
 }
 

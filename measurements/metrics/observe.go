@@ -30,10 +30,11 @@ func (m *Metrics) Observe(r measurements.Round, v measurements.RoundVerdict) {
 	m.enter(&r)
 	m.showStates(&v)
 	m.showNetwork(&r.Gate, &v.Network)
+	stands := standing(&v)
 	for i := range v.Apps {
 		for j := range v.Apps[i].Targets {
 			t := &v.Apps[i].Targets[j]
-			m.follow(v.Apps[i].App, t, r.Started)
+			m.follow(v.Apps[i].App, t, stands, r.Started)
 			if t.State != measurements.Skipped {
 				m.lastJudged.WithLabelValues(v.Apps[i].App, t.Target).Set(unix(r.Started))
 			}

@@ -1,0 +1,167 @@
+package measurements
+
+import (
+	"slices"
+	"time"
+)
+
+// past is a network's history as rules see it in a round.
+type past struct {
+	*Epoch
+	at time.Time
+}
+
+// pastOf is nil where nothing is known of the round's network.
+func pastOf(h *History, r *Round, m *Measurement) *past {
+	e := h.epoch(epochOf(r))
+	if e == nil || m.Vantage.Epoch != epochOf(r) {
+		return nil
+	}
+	return &past{e, r.Started}
+}
+
+func (p *past) minRTT(addr string) (Seconds, bool) {
+	if p == nil {
+		return 0, false
+	}
+	s, ok := p.MinRTT[addr]
+	return s, ok
+}
+
+// seriesID names what is followed over rounds.
+type seriesID struct {
+	placeKey
+	signature Signature
+}
+
+func seriesKey(app, target string, l Layer, f Family, s Signature) seriesID {
+	return seriesID{placeKey{app, target, l, f}, s}
+}
+
+// found says whether the finding came again and again, without a success in between, for at least the
+// decorrelation time: what was found a few minutes ago is the same failure still.
+func (p *past) found(id seriesID) bool {
+	if p == nil || p.places[id.placeKey] == nil {
+		return false
+	}
+	return slices.ContainsFunc(p.places[id.placeKey].Open, func(s Series) bool {
+		return s.Signature == id.signature && !s.Run.IsZero() && p.at.Sub(s.Run) >= decorrelation
+	})
+}
+
+// eachOutcome reads what a judged round makes of every place. The outcome is valid until the next.
+func eachOutcome(r *Round, v *RoundVerdict, each func(placeKey, *outcome)) {
+	epoch := epochOf(r)
+	var o outcome
+	for i := range r.Apps {
+		m := &r.Apps[i]
+		at := slices.IndexFunc(v.Apps, func(a AppVerdict) bool { return a.App == m.App })
+		if at < 0 || m.Vantage.Epoch != epoch {
+			continue
+		}
+		app := &v.Apps[at]
+		trials := Trials(m, &r.Gate, app)
+		for j := range app.Targets {
+			for layers := app.Targets[j].Layers; len(layers) > 0; {
+				n := 1
+				for n < len(layers) && layers[n].Layer == layers[0].Layer && layers[n].Family == layers[0].Family {
+					n++
+				}
+				k := placeKey{m.App, app.Targets[j].Target, layers[0].Layer, layers[0].Family}
+				if o.read(layers[:n]); o.meet(k, trials) {
+					each(k, &o)
+				}
+				layers = layers[n:]
+			}
+		}
+	}
+}
+
+// read takes the findings of a place in.
+func (o *outcome) read(layers []LayerVerdict) {
+	*o = outcome{ok: true, found: o.found[:0], neutral: o.neutral[:0]}
+	for i := range layers {
+		l := &layers[i]
+		o.ok = o.ok && l.State == OK
+		if l.State == Blocked || l.State == Throttled {
+			o.found = append(o.found, found{signature: l.Signature, confidence: l.Confidence})
+		}
+	}
+}
+
+// meet takes the place's trials in, and says whether anything was learnt there.
+func (o *outcome) meet(k placeKey, trials []Trial) bool {
+	for i := range trials {
+		t := &trials[i]
+		if t.Target != k.Target || t.Layer != k.Layer || t.Family != k.Family {
+			continue
+		}
+		if k.Layer != LayerDNS && k.Layer != LayerTCP {
+			o.neutral = append(o.neutral, neutral{alone: t.Outcome == ControlOnlyFailed, kind: t.Kind()})
+		}
+		for j := range o.found {
+			if f := &o.found[j]; t.Outcome == TargetOnlyFailed && t.Signature == f.signature {
+				f.trial = true
+			}
+		}
+	}
+	return o.ok || len(o.found)+len(o.neutral) > 0
+}
+
+// weigh gives a round's findings the confidence that the history with this round in it gives them, and
+// lists what stands. It changes confidence alone, and only of what a rule calls blocked. The history
+// itself stays as it is: Learn takes the round in.
+func (h *History) weigh(r *Round, v *RoundVerdict) {
+	if h == nil {
+		return
+	}
+	e := h.epoch(epochOf(r))
+	if e == nil {
+		e = newEpoch()
+	}
+	now, at := map[placeKey]*record{}, r.Started.UTC().Round(0)
+	eachOutcome(r, v, func(k placeKey, o *outcome) {
+		p := &record{placeKey: k}
+		if known := e.places[k]; known != nil {
+			p = known.clone()
+		}
+		p.advance(o, at, func(kind string) float64 { return e.benignRate(k, kind) })
+		now[k] = p
+	})
+	for i := range v.Apps {
+		for j := range v.Apps[i].Targets {
+			t := &v.Apps[i].Targets[j]
+			for n := range t.Layers {
+				l := &t.Layers[n]
+				if p := now[placeKey{v.Apps[i].App, t.Target, l.Layer, l.Family}]; p != nil && l.State == Blocked {
+					l.weigh(p, at, e.Withdrawn)
+				}
+			}
+		}
+	}
+	v.Standing, v.Ended = e.standing(r, now)
+}
+
+// weigh takes what the history says of the finding: more, where it came again often enough; less, where
+// findings like it were withdrawn lately, and this one has not come again.
+func (l *LayerVerdict) weigh(p *record, at, withdrawn time.Time) {
+	i := slices.IndexFunc(p.Open, func(s Series) bool { return s.Signature == l.Signature })
+	if i < 0 {
+		return
+	}
+	s := &p.Open[i]
+	l.Confidence = higher(l.Confidence, s.Counted)
+	twice := l.Endpoints.Failed > 1 && kindOf(l.Signature) != "timeout"
+	if l.Confidence == Likely && !s.again(at) && !twice && at.Sub(withdrawn) < probation {
+		l.Confidence, s.Confidence = Suspected, Suspected
+		l.because("a finding that was likely at once was withdrawn here on " + withdrawn.Format(time.DateOnly) + "; this one has to come again")
+	}
+	if s.Trials > 1 {
+		l.because(s.rate())
+	}
+}
+
+// because adds a reason, in the place of the last one where there are too many.
+func (l *LayerVerdict) because(reason string) {
+	l.Reasons = append(l.Reasons[:min(len(l.Reasons), maxReasons-1)], reason)
+}

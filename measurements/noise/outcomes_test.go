@@ -1,0 +1,104 @@
+package noise
+
+import (
+	"bytes"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	ms "github.com/telltale-probe/telltale/measurements"
+)
+
+// short is a simulation that a test can afford; the whole one is `telltale lab noise --outcomes 1e8`.
+func short() OutcomeOptions { return OutcomeOptions{TargetRounds: 400_000, Seeds: 4, Onsets: 24} }
+
+// A vantage where nobody blocks is told of no confirmed block, and of few that are likely; blocks are
+// found in time; and the tables fit a terminal.
+func TestOutcomes(t *testing.T) {
+	r := SimulateOutcomes(short())
+	if r.TargetRounds < 400_000 || r.Time < 4*30*24*time.Hour {
+		t.Errorf("%d target-rounds in %v", r.TargetRounds, r.Time)
+	}
+	if n := r.False[ms.Confirmed]; n != 0 {
+		t.Errorf("%d confirmed where nobody blocks", n)
+	}
+	if months := r.Time.Hours() / monthOfHours; float64(r.False[ms.Likely]) > 3*months {
+		t.Errorf("%d likely in %.1f months where nobody blocks", r.False[ms.Likely], months)
+	}
+	if r.False[ms.Suspected] == 0 {
+		t.Error("nothing was ever suspected: the noise is too quiet to show anything")
+	}
+	for _, o := range r.Onsets {
+		if o.Blocks != 24 {
+			t.Errorf("%d blocks of %s", o.Blocks, o.Died)
+		}
+		if got := o.Within(o.Likely, 24*time.Hour); got < 0.95 {
+			t.Errorf("%s of %.0f %%: %.0f %% are likely within a day", o.Died, 100*o.Share, 100*got)
+		}
+	}
+	if hard := r.Onsets[0]; hard.Within(hard.Confirmed, 4*time.Hour) < 0.9 {
+		t.Errorf("of hard resets %v were confirmed", hard.Confirmed)
+	}
+	var b bytes.Buffer
+	r.Write(&b)
+	for _, line := range strings.Split(b.String(), "\n") {
+		if n := len([]rune(line)); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	t.Log("\n" + b.String())
+}
+
+// The same seed gives the same counts, another one other counts.
+func TestOutcomesAreRepeatable(t *testing.T) {
+	o := short()
+	o.TargetRounds, o.Onsets = 100_000, -1
+	count := func() OutcomeReport { r := SimulateOutcomes(o); r.Took = 0; return r }
+	a, b := count(), count()
+	if !reflect.DeepEqual(a, b) {
+		t.Errorf("the same seed gave %+v and %+v", a, b)
+	}
+	if o.Seed = 1; reflect.DeepEqual(a, count()) {
+		t.Error("another seed gave the same")
+	}
+}
+
+// Nothing fails, nothing is said. Where names are denied by the resolver's cache all the time, the
+// history does not let the count of likely findings run away with it.
+func TestRatesDecide(t *testing.T) {
+	o := OutcomeOptions{TargetRounds: 100_000, Seeds: 2, Onsets: -1, Rates: Rates{Offline: Episodes{PerMonth: 1, Median: time.Hour}}}
+	if r := SimulateOutcomes(o); len(r.False) != 0 {
+		t.Errorf("in a perfect world: %v", r.False)
+	}
+	o.Rates.Reset = 1e-3 // a hundred times what is assumed
+	r := SimulateOutcomes(o)
+	months := r.Time.Hours() / monthOfHours
+	if n := float64(r.False[ms.Likely]); n == 0 || n > 10*months {
+		t.Errorf("%v likely in %.1f months of resets by chance", n, months)
+	}
+	if r.False[ms.Confirmed] != 0 {
+		t.Errorf("resets by chance are confirmed: %v", r.False)
+	}
+}
+
+func TestUpper(t *testing.T) {
+	// Garwood's one-sided bounds, from any table of the chi-square distribution.
+	for count, want := range map[int]float64{0: 2.996, 1: 4.744, 5: 10.513, 10: 16.962, 100: 118.079, 1000: 1054} {
+		if got := Upper(count); math.Abs(got-want) > 0.002*want {
+			t.Errorf("%d: %.3f, want %.3f", count, got, want)
+		}
+	}
+}
+
+// BenchmarkTargetRound is the cost of one target's visit, with its share of judging and learning.
+func BenchmarkTargetRound(b *testing.B) {
+	v := newVantage(1, Default())
+	for b.Loop() {
+		for before := v.visits; v.visits < before+1000; {
+			v.step()
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(v.visits), "ns/target-round")
+}

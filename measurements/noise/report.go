@@ -1,0 +1,108 @@
+package noise
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	ms "github.com/telltale-probe/telltale/measurements"
+)
+
+const (
+	monthOfHours   = 30.4375 * 24
+	tenYearsInHour = 120 * monthOfHours
+)
+
+// Upper is the upper 95 % bound of the mean of a Poisson count: 3.0 of none (the rule of three), and by
+// Garwood (Fiducial Limits for the Poisson Distribution, Biometrika 28, 1936) of more. It bounds the
+// rate of findings that come independently.
+func Upper(count int) float64 {
+	// Solve P(X ≤ count | mean) = 0.05 by bisection: the left side falls with the mean.
+	low, high := float64(count), 2*float64(count)+10
+	for range 60 {
+		mean := (low + high) / 2
+		if poissonBelow(count, mean) > 0.05 {
+			low = mean
+		} else {
+			high = mean
+		}
+	}
+	return high
+}
+
+// poissonBelow is the probability of count or fewer, summed in logarithms so that large means hold.
+func poissonBelow(count int, mean float64) float64 {
+	sum := 0.0
+	for k := range count + 1 {
+		factorial, _ := math.Lgamma(float64(k) + 1)
+		sum += math.Exp(float64(k)*math.Log(mean) - mean - factorial)
+	}
+	return sum
+}
+
+// PerMonth and PerTenYears give the upper 95 % bounds of false findings of one vantage.
+func (r *OutcomeReport) PerMonth(c ms.Confidence) float64 {
+	return Upper(r.False[c]) / (r.Time.Hours() / monthOfHours)
+}
+
+// PerTenYears is PerMonth for ten years.
+func (r *OutcomeReport) PerTenYears(c ms.Confidence) float64 {
+	return Upper(r.False[c]) / (r.Time.Hours() / tenYearsInHour)
+}
+
+// Write prints the report as tables of at most 80 columns.
+func (r OutcomeReport) Write(w io.Writer) {
+	_, _ = fmt.Fprintf(w, "%.3g target-rounds at %d vantages: %.1f years of one, in %s\n\n", float64(r.TargetRounds), r.Vantages, r.Time.Hours()/tenYearsInHour*10, r.Took.Round(time.Second))
+	_, _ = fmt.Fprintf(w, "%-22s %8s %18s %22s\n", "nobody blocks", "count", "a month, 95 % ≤", "in ten years, 95 % ≤")
+	for _, c := range confidences {
+		_, _ = fmt.Fprintf(w, "%-22s %8d %18.3g %22.3g\n", "false "+string(c), r.False[c], r.PerMonth(c), r.PerTenYears(c))
+	}
+	for _, s := range slices.SortedFunc(maps.Keys(r.Signatures), func(a, b ms.Signature) int {
+		return cmp.Or(r.Signatures[b]-r.Signatures[a], cmp.Compare(a, b))
+	}) {
+		_, _ = fmt.Fprintf(w, "  likely: %-14s %6d\n", s, r.Signatures[s])
+	}
+	if len(r.Onsets) == 0 {
+		return
+	}
+	_, _ = fmt.Fprintf(w, "\n%-17s %5s  %-25s  %-25s\n", "somebody blocks", "", "likely", "confirmed")
+	_, _ = fmt.Fprintf(w, "%-11s %5s %5s %9s %8s %8s %9s %8s %8s\n", "handshakes", "share", "n", "in a day", "median", "95 %", "in 3 h", "median", "95 %")
+	for i := range r.Onsets {
+		o := &r.Onsets[i]
+		_, _ = fmt.Fprintf(w, "%-11s %4.0f%% %5d %8.1f%% %8s %8s %8.1f%% %8s %8s\n", word(o.Died), 100*o.Share, o.Blocks,
+			100*o.Within(o.Likely, 24*time.Hour), o.quantile(o.Likely, 0.5), o.quantile(o.Likely, 0.95),
+			100*o.Within(o.Confirmed, 3*time.Hour), o.quantile(o.Confirmed, 0.5), o.quantile(o.Confirmed, 0.95))
+	}
+	_, _ = fmt.Fprintf(w, "times from the onset; - is later than %.0f hours\n", Watched.Hours())
+}
+
+func word(f ms.Failure) string {
+	if f == ms.Timeout {
+		return "dropped"
+	}
+	return f.Kind()
+}
+
+// Within is the share of all blocks that were found in so long.
+func (o *OnsetReport) Within(found []time.Duration, d time.Duration) float64 {
+	n := 0
+	for _, f := range found {
+		if f <= d {
+			n++
+		}
+	}
+	return float64(n) / float64(max(o.Blocks, 1))
+}
+
+// quantile of all blocks, those that were never found at the end.
+func (o *OnsetReport) quantile(found []time.Duration, q float64) string {
+	i := int(math.Ceil(q*float64(o.Blocks))) - 1
+	if i < 0 || i >= len(found) {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f h", found[i].Hours())
+}
