@@ -162,8 +162,13 @@ func readRoots(t *strict.Table, path string) ([]byte, bool) {
 func (c *Config) readReference(t *strict.Table) {
 	c.Reference = Reference{URL: t.String("url", ""), Serve: t.Bool("serve", false)}
 	if c.Reference.URL != "" {
-		if u, err := url.Parse(c.Reference.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		switch u, err := url.Parse(c.Reference.URL); {
+		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
 			t.Fail("url", "must be an http or https URL")
+		case u.User != nil || u.Fragment != "":
+			t.Fail("url", "takes no password and no fragment: the answer is public, and proves itself by its signature")
+		case u.Port() != "" && !validPort(u.Port()):
+			t.Fail("url", "the port must be between 1 and 65535")
 		}
 	}
 	if text := t.String("public_key", ""); text != "" {
@@ -190,6 +195,11 @@ func (c *Config) readWeb(t *strict.Table) {
 		t.Fail("listen", `must be "host:port"; an IPv6 address stands in brackets`)
 	}
 	t.Done()
+}
+
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n != 0
 }
 
 // validListen takes what a listener takes, and a port that can be named in a link: not 0.

@@ -19,6 +19,8 @@ type Measurement struct {
 	Observations []Observation `json:"observations"`
 	Skipped      []Skip        `json:"skipped,omitempty"`
 	Hops         []HopScan     `json:"hops,omitempty"`
+	// Reference is what control R says of the app; nil where none is configured.
+	Reference *Reference `json:"reference,omitempty"`
 
 	Software Software `json:"software"`
 	Vantage  Vantage  `json:"vantage"`

@@ -4,7 +4,7 @@ import "fmt"
 
 // RulesVersion names today's rules in every record, so that a verdict can be told from one that
 // other rules gave to the same evidence. It changes with every change of a rule's meaning.
-const RulesVersion = "2026-11-23"
+const RulesVersion = "2026-11-23.2"
 
 // Rule is one way to explain a case. Rules are pure: what they know is in the Case.
 type Rule struct {
@@ -12,6 +12,8 @@ type Rule struct {
 	Says   string  // what it says, in a sentence
 	Layers []Layer // where it is tried; nil means every layer
 	Source string  // who found out that this tells what
+	Since  string  // the set of rules with which it came; "" is the first (RulesVersions)
+	Until  string  // the set with which it went; "" while it holds
 	// Judge gives the finding, or nil where the rule has nothing to say.
 	Judge func(*Case) *Finding
 }
@@ -28,7 +30,7 @@ type Finding struct {
 // Rules in the order in which they are tried. The first that says anything about a failed case wins.
 // The order is the argument: our own line first, then the address, then the step, from proof in hand
 // to silence; what no rule explains stays inconclusive.
-var Rules = concat(lineRules, congestionRules, addressRules, dnsRules, tcpRules, tlsRules, httpRules, quicRules, volumeRules)
+var Rules = concat(lineRules, congestionRules, addressRules, referenceRules, dnsRules, tcpRules, tlsRules, httpRules, quicRules, volumeRules)
 
 func concat(lists ...[]Rule) []Rule {
 	var out []Rule
@@ -47,7 +49,7 @@ func judge(rules []Rule, c *Case) *Finding {
 		}
 		if f := r.Judge(c); f != nil {
 			f.Rule = r.ID
-			return f
+			return weakened(c, f)
 		}
 	}
 	if !c.Failed() {
@@ -98,14 +100,18 @@ func byName(c *Case, s Signature, reasons ...string) *Finding {
 }
 
 // whateverTheName weighs a failure that does not depend on the name: an outage or a ban looks the
-// same as a block. Only evidence from the path, or the same failure in two networks, speaks for a
-// block; without a reference vantage the second is never more than suspected (rule 6).
+// same as a block. Only evidence from the path, a reference vantage that passes there, or the same
+// failure in two networks, speaks for a block; the last alone is never more than suspected (rule 6).
 func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
 	if c.FromThePath() {
 		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
 	}
+	if f := byReference(c, s, reasons...); f != nil {
+		return f
+	}
 	if c.FailsAlikeInTwoNetworks() {
 		return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
 	}
+	reasons = append(reasons, c.referenceReason()...)
 	return inconclusive(s, append(reasons, "nothing tells a block from an outage of this place")...)
 }

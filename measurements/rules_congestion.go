@@ -9,6 +9,7 @@ import (
 var congestionRules = []Rule{
 	{
 		ID:     "line-congested",
+		Since:  "2026-11-23.2",
 		Says:   "A step ends in silence on a line on which handshakes that do pass take seconds: loss and queues make silence, for one name as for another.",
 		Source: "RFC 6298, section 2; our kernel tests over a queue of 64 kbit/s",
 		Judge: func(c *Case) *Finding {

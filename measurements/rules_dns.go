@@ -205,6 +205,8 @@ func deniedName(c *Case) *Finding {
 	switch {
 	case !spoke:
 		return inconclusive(s, "no other way to resolve answered")
+	case len(honest) == 0 && c.resolvesAtReference():
+		return inconclusive(s, "every resolver that we asked denies the name; the reference vantage's resolves it")
 	case len(honest) == 0 && c.T.Failure == DNSNXDomain:
 		return inconclusive(ServiceMoved, "every resolver denies the name: it is gone, or our catalogue is stale")
 	case len(honest) == 0:

@@ -104,6 +104,9 @@ var quicRules = []Rule{
 			case c.N == nil:
 				return inconclusive(QUICTimeoutEndpoint, "unanswered; no neutral name was tried there just before")
 			case !c.view.altSvc[c.Name]:
+				if f := byReference(c, QUICTimeoutEndpoint, "unanswered whatever the name"); f != nil {
+					return f
+				}
 				return inconclusive(QUICTimeoutEndpoint, "unanswered whatever the name; the server did not say in this round that it offers h3")
 			case c.endpointSilentElsewhere():
 				return blocked(QUICTimeoutEndpoint, Likely, "unanswered whatever the name, at two addresses, while the server's own Alt-Svc offers it and neutral hosts answer")
@@ -121,7 +124,10 @@ func quicAnswered(c *Case, s Signature) *Finding {
 	case c.view.altSvc[c.Name] && c.view.line.quicAliveAnywhere():
 		return blocked(s, Suspected, "the server's own Alt-Svc, read over verified TLS in this round, offers h3, and QUIC to neutral hosts is fine")
 	}
-	return inconclusive(s, "nothing tells the network's word from the server's")
+	if f := byReference(c, s, "somebody refuses QUIC there"); f != nil {
+		return f
+	}
+	return inconclusive(s, append(c.referenceReason(), "nothing tells the network's word from the server's")...)
 }
 
 // quicAliveAnywhere says whether a neutral host answered over QUIC, in either family.

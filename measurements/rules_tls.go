@@ -138,6 +138,8 @@ func foreignChain(c *Case) *Finding {
 		}
 	}
 	switch {
+	case c.SameKeyAtReference():
+		return inconclusive("", "the chain leads to no root, and the reference vantage is shown the same key: it is the server's own")
 	case !c.view.vouchedFor(c.Name, c.Addr()) && c.Origin != FromCatalogue:
 		return inconclusive(TLSMITM, "the chain leads to no root, but no other resolver vouches for this address")
 	case c.N != nil && c.N.TLS != nil && c.N.TLS.ChainRoot == "bundle":

@@ -27,6 +27,7 @@ const (
 var volumeRules = []Rule{
 	{
 		ID:     "volume-cut-with-name",
+		Since:  "2026-11-23.2",
 		Says:   "The target's stream stalls or dies after some kilobytes; the same object under a neutral name passes that count.",
 		Layers: []Layer{layerVolume},
 		Source: volumeSource,
@@ -48,6 +49,7 @@ var volumeRules = []Rule{
 	},
 	{
 		ID:     "volume-cut-whatever-name",
+		Since:  "2026-11-23.2",
 		Says:   "The stream stalls or dies after some kilobytes whatever the name: the server's doing, or that of somebody who dislikes its address.",
 		Layers: []Layer{layerVolume},
 		Source: volumeSource,
@@ -61,6 +63,7 @@ var volumeRules = []Rule{
 	},
 	{
 		ID:     "volume-slow-with-name",
+		Since:  "2026-11-23.2",
 		Says:   "The same object from the same server comes many times slower under the target's name than under a neutral one, taken in turns.",
 		Layers: []Layer{layerVolume},
 		Source: volumeSource,

@@ -40,6 +40,9 @@ type Plan struct {
 	// Locate looks, under suspicion, for the hop at which a handshake dies.
 	Locate bool
 
+	// Reference is asked in every round, if set (control R).
+	Reference *Reference
+
 	Software measurements.Software
 	Vantage  measurements.Vantage
 
@@ -74,6 +77,10 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 
 	sheets := make([]*sheet, len(p.Apps))
 	var wg sync.WaitGroup
+	var reference func(app string) *measurements.Reference
+	if !p.offline(&round.Gate) {
+		wg.Go(func() { reference = p.askReference(ctx) })
+	}
 	for i, app := range p.Apps {
 		sheets[i] = p.sheet(round, app.ID)
 		sheets[i].m.Targets = infos(app)
@@ -87,6 +94,9 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	}
 	wg.Wait()
 	for _, s := range sheets {
+		if reference != nil {
+			s.m.Reference = reference(s.m.App)
+		}
 		round.Apps = append(round.Apps, s.close())
 	}
 	round.Runtime = measurements.Seconds(time.Since(round.Started))

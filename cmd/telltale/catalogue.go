@@ -34,6 +34,9 @@ func (catalogueCmd) Run(c *cli, t terminal) error {
 	for _, n := range cfg.Controls {
 		_, _ = fmt.Fprintf(t.out, "  %s (%s)  %s\n", n.Host, n.Operator, strings.Join(words(n.Probes), " "))
 	}
+	if cfg.Reference.URL != "" {
+		_, _ = fmt.Fprintf(t.out, "\nreference vantage\n  %s\n", cfg.Reference.URL)
+	}
 	_, _ = fmt.Fprintln(t.out, "\nresolvers, beside the machine's own")
 	for _, r := range cfg.Trusted {
 		_, _ = fmt.Fprintf(t.out, "  %s\n", r.URL)
@@ -79,6 +82,14 @@ func (checkCmd) Run(c *cli, t terminal) error {
 		targets += len(a.Targets)
 	}
 	_, _ = fmt.Fprintf(t.out, "fine: %d apps, %d targets, %d neutral hosts\n", len(cfg.Apps), targets, len(cfg.Controls))
+	if !cfg.Reference.Serve {
+		return nil
+	}
+	line, err := referenceLine(cfg)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(t.out, line)
 	return nil
 }
 

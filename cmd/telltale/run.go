@@ -40,6 +40,11 @@ func (runCmd) Run(c *cli, t terminal) error {
 		every: func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }}
 	d.metrics.RegisterSelf()
 	d.restore()
+	speak := &speaker{log: log, keys: kept}
+	if err := speak.configure(cfg); err != nil {
+		return err
+	}
+	d.judged = speak.hear
 	d.view = web.View{Version: version, Consent: !cfg.Consent.IsZero()}
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -53,13 +58,16 @@ func (runCmd) Run(c *cli, t terminal) error {
 	}
 	agree(cfg)
 	server := web.New(web.Config{
-		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log,
+		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log, Reference: speak.say,
 		Reload: func() error {
 			next, err := c.config()
 			if err != nil {
 				return err
 			}
 			if err := d.reload(next, host); err != nil {
+				return err
+			}
+			if err := speak.configure(next); err != nil {
 				return err
 			}
 			agree(next)

@@ -108,7 +108,7 @@ func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 		Host: host, Apps: cfg.Apps, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 		Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
 		Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget),
-		VolumeEvery: volumeEvery, Locate: cfg.Locate, Suspicion: &schedule.Suspicion{}, Software: software(cfg), Vantage: cfg.Vantage,
+		VolumeEvery: volumeEvery, Locate: cfg.Locate, Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), Software: software(cfg), Vantage: cfg.Vantage,
 	}, nil
 }
 

@@ -2,6 +2,8 @@
 //
 //	/              what was found in the last round, in words
 //	/metrics       the same for Prometheus
+//	/api/v1/reference
+//	               the same for other telltales, signed; only where it is switched on
 //	/-/healthy     200 while the process serves
 //	/-/ready       200 once it is ready, else 503
 //	/-/reload      POST or PUT: read the configuration again

@@ -31,6 +31,9 @@ type Config struct {
 	// Reload reads the configuration again; its error is shown to whoever asked. Optional; nil
 	// answers 501.
 	Reload func() error
+	// Reference gives the signed answer of a reference vantage, empty while there is none, and whether
+	// this telltale is one. Optional; nil is not.
+	Reference func() (answer []byte, serves bool)
 
 	// Listen are the addresses of ListenAndServe, "127.0.0.1:9877".
 	Listen []string
@@ -56,6 +59,7 @@ func New(c Config) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.Handle("GET /metrics", s.metrics())
+	mux.HandleFunc("GET "+ReferencePath, s.reference)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "telltale is healthy.") })
 	mux.HandleFunc("GET /-/ready", s.ready)
 	mux.HandleFunc("POST /-/reload", s.reload)

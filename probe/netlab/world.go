@@ -18,11 +18,12 @@ type Options struct {
 	Controls []probe.Control  // the gate's neutral hosts
 	Trusted  []probe.Resolver // the public resolvers of control D, at their real addresses
 
-	Resolver   netip.Addr // the ISP's, which the vantage is configured with; default: 192.0.2.53
-	HomeRouter bool       // a router at 192.168.1.1 forwards queries: the vantage is configured with it instead
-	Faults     []Fault    // innocent trouble, there from the start
-	Access     Link       // the volunteer's own line; default: 5 ms, as fast as can be
-	Seed       uint64     // of everything that the wire leaves to chance
+	Resolver   netip.Addr  // the ISP's, which the vantage is configured with; default: 192.0.2.53
+	HomeRouter bool        // a router at 192.168.1.1 forwards queries: the vantage is configured with it instead
+	Faults     []Fault     // innocent trouble, there from the start
+	OtherHosts []OtherHost // beside those that the catalogue names
+	Access     Link        // the volunteer's own line; default: 5 ms, as fast as can be
+	Seed       uint64      // of everything that the wire leaves to chance
 
 	// CaptivePortal puts PortalRules(false) on the wire: DNS stays honest.
 	CaptivePortal bool

@@ -42,6 +42,9 @@ func newPlan(o Options, trust, forger *certifier) *plan {
 	// what control N asks for, and they don't exist.
 	p.host("example.com", nil, []uint16{443}, []probe.Probe{probe.ProbeHTTPS}, "/")
 	p.host("www.example.com", nil, []uint16{443}, []probe.Probe{probe.ProbeHTTPS}, "/")
+	for i := range o.OtherHosts {
+		p.otherHost(&o.OtherHosts[i])
+	}
 	p.resolvers(o)
 	p.blockPages()
 	p.zone.settle()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
 	"github.com/telltale-probe/telltale/probe/netlab"
 	"github.com/telltale-probe/telltale/probe/schedule"
@@ -47,7 +48,14 @@ func (l *Lab) run(s *Scenario) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	world, err := l.world(s, apps)
+	far, err := l.outside(s, apps)
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	if far != nil {
+		defer func() { _ = far.world.Close() }()
+	}
+	world, err := l.world(s, apps, far)
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
@@ -56,11 +64,19 @@ func (l *Lab) run(s *Scenario) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
+	if far != nil {
+		plan.Reference = far.ask()
+	}
 	result := &Result{Scenario: s, History: &measurements.History{}}
 	for i := range max(s.Rounds, 1) {
 		if i > 0 {
 			result.History.Learn(&result.Round, &result.Verdict)
 			time.Sleep(between)
+		}
+		if far != nil {
+			if err := far.round(); err != nil {
+				return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+			}
 		}
 		result.Round = plan.Run(context.Background())
 		result.Verdict = measurements.Judge(&result.Round, result.History)
@@ -97,20 +113,17 @@ func (l *Lab) controls(s *Scenario) []probe.Control {
 }
 
 // world builds the scenario's internet.
-func (l *Lab) world(s *Scenario, apps []probe.App) (*netlab.World, error) {
+func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World, error) {
 	access, err := s.Access.link()
 	if err != nil {
 		return nil, err
 	}
-	var faults []netlab.Fault
-	for i, f := range s.Faults {
-		if i+1+len(s.Rules) != l.WithoutRule {
-			faults = append(faults, f)
-		}
-	}
 	o := netlab.Options{
 		Apps: apps, Controls: l.Controls, Trusted: l.Trusted, Seed: 1, Access: access,
-		HomeRouter: s.Home, CaptivePortal: s.Portal, Faults: faults,
+		HomeRouter: s.Home, CaptivePortal: s.Portal, Faults: l.faults(s),
+	}
+	if far != nil {
+		o.OtherHosts = []netlab.OtherHost{{Name: referenceHost, Path: web.ReferencePath, Serve: far.serve}}
 	}
 	w, err := netlab.New(o)
 	if err != nil {
@@ -121,13 +134,24 @@ func (l *Lab) world(s *Scenario, apps []probe.App) (*netlab.World, error) {
 	return w, nil
 }
 
+// faults are the scenario's, but for one that a mutation test switched off.
+func (l *Lab) faults(s *Scenario) []netlab.Fault {
+	var out []netlab.Fault
+	for i, f := range s.Faults {
+		if i+1+len(s.Rules) != l.WithoutRule {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // World builds the internet of a scenario, in whatever time the caller lives in. The caller closes it.
 func (l *Lab) World(s *Scenario) (*netlab.World, error) {
 	apps, err := l.apps(s)
 	if err != nil {
 		return nil, err
 	}
-	return l.world(s, apps)
+	return l.world(s, apps, nil)
 }
 
 // rules are the scenario's, but for one that a mutation test switched off.

@@ -56,6 +56,8 @@ type Scenario struct {
 	NoIPv6 bool `toml:"no_ipv6"`
 	// Portal: the line ends at a captive portal.
 	Portal bool `toml:"captive_portal"`
+	// Reference is a second vantage that can be asked; without an answer there is none.
+	Reference Reference `toml:"reference"`
 	// Access is the line.
 	Access Access `toml:"access"`
 

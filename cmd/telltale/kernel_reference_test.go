@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/web"
+	"github.com/telltale-probe/telltale/probe/kerneltest"
+)
+
+// Two of the released program: one behind the router, one beyond it, where nothing is filtered. What the
+// first can't reach is blocked, down, or not known, by what the second says.
+func TestKernelReference(t *testing.T) {
+	binary := kernelBinary(t)
+	for name, test := range map[string]func(*testing.T, *kernelWorld){
+		"SYNs are dropped, and the reference passes":   kernelDroppedButUp,
+		"the site is down for the reference as well":   kernelDownForBoth,
+		"SYNs are dropped on the way to the reference": kernelReferenceUnreachable,
+		"the reference is another than was configured": kernelReferenceOfOthers,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newKernelWorld(t, binary))
+		})
+	}
+}
+
+// referencePort is where the reference serves, at the resolver's address.
+const referencePort = 9877
+
+func (w *kernelWorld) referenceAt() netip.AddrPort {
+	return netip.AddrPortFrom(w.ServerAddr(theResolver), referencePort)
+}
+
+// startReference runs the program beyond the router until the test ends, waits for its first round, and
+// gives the key that `check` prints.
+func (w *kernelWorld) startReference() (publicKey string) {
+	w.t.Helper()
+	dir := filepath.Join(w.dir, "reference")
+	config, err := os.ReadFile(w.configure(agreed))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	file := w.write("reference.toml", string(config)+"\n[reference]\nserve = true\n")
+	flags := []string{"--config.file=" + file, "--store.path=" + dir, "--web.listen-address=" + w.referenceAt().String()}
+	cmd := exec.Command(w.binary, append(flags, "run")...)
+	w.Do(kerneltest.Server, func() {
+		if err := cmd.Start(); err != nil {
+			w.t.Fatal(err)
+		}
+	})
+	w.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for deadline := time.Now().Add(kernelPatience); !w.referenceAnswers(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatal("the reference has no answer")
+		}
+	}
+	out, err := exec.Command(w.binary, append(flags, "check")...).Output()
+	key := regexp.MustCompile(`public_key = "([^"]+)"`).FindSubmatch(out)
+	if err != nil || key == nil {
+		w.t.Fatalf("check names no key: %v\n%s", err, out)
+	}
+	return string(key[1])
+}
+
+// referenceAnswers asks as anybody on the client can.
+func (w *kernelWorld) referenceAnswers() bool {
+	dial := func(ctx context.Context, _, address string) (net.Conn, error) { return w.Dial(ctx, "tcp4", address) }
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	resp, err := client.Get("http://" + w.referenceAt().String() + web.ReferencePath)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// onceAsking makes a round that asks the reference.
+func (w *kernelWorld) onceAsking(publicKey string) measurements.RoundVerdict {
+	w.t.Helper()
+	config, err := os.ReadFile(w.configure(agreed))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	file := w.write("asking.toml", string(config)+"\n[reference]\nurl = \"http://"+w.referenceAt().String()+web.ReferencePath+"\"\npublic_key = \""+publicKey+"\"\n")
+	p := w.start(file, "once", "--format=json")
+	if code := p.code(w.t, kernelPatience); code != exitDone {
+		w.t.Fatalf("exit code %d\n%s", code, p.err.String())
+	}
+	var v measurements.RoundVerdict
+	if err := json.Unmarshal(p.out.Bytes(), &v); err != nil {
+		w.t.Fatalf("%v\n%s", err, p.out.String())
+	}
+	return v
+}
+
+func (w *kernelWorld) dropSYNs(to netip.Addr) {
+	w.IPTables("-A", "FORWARD", "-d", to.String(), "-p", "tcp", "--syn", "-j", "DROP")
+}
+
+func atMedia(s measurements.State, sig measurements.Signature, c measurements.Confidence) map[string][]measurements.LayerVerdict {
+	return map[string][]measurements.LayerVerdict{"beta/media": {{Layer: measurements.LayerTCP, Family: measurements.IPv4, State: s, Signature: sig, Confidence: c}}}
+}
+
+func kernelDroppedButUp(t *testing.T, w *kernelWorld) {
+	key := w.startReference()
+	v4, _ := w.addresses("media.beta.example.net")
+	w.dropSYNs(v4)
+	wantTargets(t, w.onceAsking(key), atMedia(measurements.Blocked, "tcp.timeout", measurements.Suspected))
+}
+
+// The server's own firewall takes no connection there, whoever asks.
+func kernelDownForBoth(t *testing.T, w *kernelWorld) {
+	v4, _ := w.addresses("media.beta.example.net")
+	w.Run(kerneltest.Server, "sh", "-c", "$(command -v iptables-legacy || command -v iptables) -w -A INPUT -d "+v4.String()+" -p tcp --syn -j DROP")
+	wantTargets(t, w.onceAsking(w.startReference()), atMedia(measurements.Down, "", ""))
+}
+
+func kernelReferenceUnreachable(t *testing.T, w *kernelWorld) {
+	key := w.startReference()
+	v4, _ := w.addresses("media.beta.example.net")
+	w.dropSYNs(v4)
+	w.dropSYNs(w.referenceAt().Addr())
+	wantTargets(t, w.onceAsking(key), atMedia(measurements.Inconclusive, "tcp.timeout", ""))
+}
+
+func kernelReferenceOfOthers(t *testing.T, w *kernelWorld) {
+	_ = w.startReference()
+	v4, _ := w.addresses("media.beta.example.net")
+	w.dropSYNs(v4)
+	wantTargets(t, w.onceAsking("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), atMedia(measurements.Inconclusive, "tcp.timeout", ""))
+}

@@ -1,0 +1,12 @@
+// Package reference is the form in which a telltale tells others what it measured (control R).
+//
+// A reference vantage stands where nobody censors. Whoever fails to reach an app asks it whether the app
+// is up. Its answer says what it met in its last round, endpoint by endpoint; it is signed with Ed25519,
+// so that a network that lies about the app can't lie about the reference, and it names its time, so
+// that an old answer can't be played again for ever.
+//
+//   - answer.go: what an answer holds, and how a round becomes one
+//   - sign.go: how it is signed, verified and bounded
+//
+// The package is pure: who serves an answer, and who asks for it, is somebody else.
+package reference

@@ -1,0 +1,92 @@
+package measurements
+
+// referenceRules come before the layers' own: what fails outside as well is nobody's block.
+var referenceRules = []Rule{
+	{
+		ID:     "reference-fails-too",
+		Since:  "2026-11-23.2",
+		Says:   "The reference vantage fails at every endpoint of the target as well: it is down for everyone.",
+		Layers: []Layer{LayerTCP, LayerTLS, LayerHTTP, LayerQUIC},
+		Source: "DESIGN section 4, rules 6 and 7; ooni/data, down where the control fails too",
+		Judge: func(c *Case) *Finding {
+			if !c.dies() || c.NeutralPassed() || c.Passed != nil || c.OtherPortPasses() || !c.FailsAtReference() {
+				return nil
+			}
+			if c.reference().State != Down { // one machine of several; or R finds a block itself, and is no witness
+				return nil
+			}
+			return &Finding{State: Down, Reasons: []string{"the reference vantage fails at every endpoint of this target, too"}}
+		},
+	},
+	{
+		ID:     "reference-denies-name",
+		Since:  "2026-11-23.2",
+		Says:   "The resolver denies the name, the reference vantage's does, too, and no address for it has proved itself: it is gone.",
+		Layers: []Layer{LayerDNS},
+		Source: "DESIGN section 4, rule 7; RFC 8020",
+		Judge: func(c *Case) *Finding {
+			n := c.referenceSays()
+			if n == nil || n.Failure != DNSNXDomain || c.T.Failure != DNSNXDomain || c.T.DNS == nil || len(c.T.DNS.Late) > 0 {
+				return nil
+			}
+			if honest, _ := c.view.answered(c.Name, c.Family); c.view.anyProved(c.Name, honest) {
+				return nil
+			}
+			return &Finding{State: Down, Signature: ServiceMoved, Reasons: []string{"the reference vantage's resolver denies the name, too: it is gone, or our catalogue is stale"}}
+		},
+	},
+}
+
+// dies says whether the step failed in a way that an outage has, too: nobody answered as somebody else.
+func (c *Case) dies() bool {
+	if !c.Failed() || c.T.Failure == TLSNotTLS {
+		return false
+	}
+	return c.Kind() != "" || c.T.Failure == ConnectionRefused || c.T.Failure.IsUnreachable() || c.T.Failure == QUICIncompatibleVersion || c.T.Failure.IsQUICClose()
+}
+
+// weakened takes back a block that R meets as well: a control that fails makes a verdict weaker, never
+// stronger (rule 10). Proof in hand stands for itself.
+func weakened(c *Case, f *Finding) *Finding {
+	if f.State != Blocked || f.Confidence == Confirmed || !c.FailsAtReference() {
+		return f
+	}
+	return &Finding{State: Inconclusive, Signature: f.Signature, Rule: f.Rule, Reasons: append(f.Reasons, "the reference vantage fails there, too")}
+}
+
+// byReference weighs a failure, whatever the name, at an endpoint that passes for R; nil where R does
+// not say so. Before its word there was an outage as likely as a block, so the word must be younger than
+// the failure to make it likely; and silence must come again all the same (rules 5 and 6).
+func byReference(c *Case, s Signature, reasons ...string) *Finding {
+	if !c.UpAtReference() {
+		return nil
+	}
+	reasons = append(reasons, "the reference vantage passes there")
+	switch {
+	case !c.saidSince(s):
+		return blocked(s, Suspected, append(reasons, "its word is older than the failure: an outage may be younger")...)
+	case c.Silent() && !c.AgainLater(s):
+		return blocked(s, Suspected, append(reasons, "silence seen once may be loss")...)
+	}
+	return blocked(s, Likely, append(reasons, "and it did so since the failure began")...)
+}
+
+// referenceReason says what of R there is where it could not decide.
+func (c *Case) referenceReason() []string {
+	r := c.view.m.Reference
+	switch {
+	case r == nil:
+		return nil
+	case r.None != "":
+		return []string{"no reference vantage: " + r.None}
+	case !r.speaks(c.view.m.Started):
+		return []string{"no reference vantage: its word is not of this time"}
+	}
+	switch l := c.reference(); {
+	case l == nil || l.State != OK:
+		return nil
+	case l.at(c) == nil:
+		return []string{"the reference vantage passes at other addresses and does not know this one"}
+	}
+	return []string{"the reference vantage fails at this address, too, and passes at others"}
+}
