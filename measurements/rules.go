@@ -85,18 +85,19 @@ func inconclusive(s Signature, reasons ...string) *Finding {
 }
 
 // byName weighs a failure that the target's name met and a neutral name, just before at the same
-// place, did not. Anything that somebody had to send is likely at once; silence must come again,
-// because loss makes silence too (DESIGN section 4, rule 5).
+// place, did not. A reset or an alert, which somebody had to send for this name, is likely at once.
+// Silence must come again, because loss makes silence too; and so must an end (FIN), which is what an
+// edge says whose backend for this one name is gone (DESIGN section 4, rules 5 and 7).
 func byName(c *Case, s Signature, reasons ...string) *Finding {
 	switch {
-	case !c.Silent():
+	case !c.Silent() && c.T.Failure != EOF:
 		return blocked(s, Likely, reasons...)
 	case c.AgainElsewhere():
-		return blocked(s, Likely, append(reasons, "the silence came again at another address")...)
+		return blocked(s, Likely, append(reasons, "it came again at another address")...)
 	case c.AgainLater(s):
-		return blocked(s, Likely, append(reasons, "the silence came again in a later round")...)
+		return blocked(s, Likely, append(reasons, "it came again in a later round")...)
 	}
-	return blocked(s, Suspected, append(reasons, "silence seen once may be loss")...)
+	return blocked(s, Suspected, append(reasons, "seen once, it may be loss, or the server's own")...)
 }
 
 // whateverTheName weighs a failure that does not depend on the name: an outage or a ban looks the
