@@ -43,21 +43,27 @@ const (
 	stateBudget  = "budget"
 )
 
+// settleTime is how long after the last step's timeout a round's memory goes back to the system: a small
+// machine has use for it in the quarter of an hour that follows. Not at once: the runtime keeps stopped
+// timers until they would have fired, and by them each step's connection.
+const settleTime = 5 * time.Second
+
 // loop makes rounds until ctx ends. A round that is cut short is kept as far as it came.
 func (d *daemon) loop(ctx context.Context) {
 	for ctx.Err() == nil {
 		d.round(ctx)
-		debug.FreeOSMemory() // a quarter of an hour of idling begins; a small machine has use for the round's garbage
 		pause := d.every()
 		d.mu.Lock()
 		d.view.NextRound = time.Now().Add(pause)
+		settled := d.plan.Timeout + settleTime
 		d.mu.Unlock()
-		timer := time.NewTimer(pause)
+		timer, free := time.NewTimer(pause), time.AfterFunc(settled, debug.FreeOSMemory)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		}
 		timer.Stop()
+		free.Stop()
 	}
 }
 
@@ -71,7 +77,7 @@ func (d *daemon) round(ctx context.Context) {
 	d.mu.Lock()
 	verdict := measurements.Judge(&round, &d.history)
 	d.history.Learn(&round, &verdict)
-	suspect(plan.Suspicion, &verdict, &d.history)
+	probe.Suspect(plan.Suspicion, &verdict, &d.history)
 	plan.Rotation = plan.Rotation.Next()
 	d.view.Running, d.view.Verdict, d.view.LastRound = false, &verdict, time.Now()
 	d.mu.Unlock()
@@ -81,30 +87,6 @@ func (d *daemon) round(ctx context.Context) {
 	d.log.Info().Str("round", round.ID).Float64("seconds", verdict.DurationSeconds).Str("network", string(verdict.Network.State)).Msg("round judged")
 	if d.judged != nil {
 		d.judged(&round, &verdict)
-	}
-}
-
-// suspect puts targets with a finding under suspicion, so that their next visit begins with control N.
-// One round that finds a target ok does not clear what the history still follows.
-func suspect(s *schedule.Suspicion, v *measurements.RoundVerdict, h *measurements.History) {
-	for _, app := range v.Apps {
-		for _, t := range app.Targets {
-			key := app.App + "/" + t.Target
-			switch t.State {
-			case measurements.OK:
-				s.Clear(key)
-			case measurements.Blocked, measurements.Throttled, measurements.Inconclusive:
-				s.Suspect(key)
-			}
-		}
-	}
-	resuspect(s, h)
-}
-
-// resuspect puts what the history follows under suspicion.
-func resuspect(s *schedule.Suspicion, h *measurements.History) {
-	for _, open := range h.Suspected(time.Now()) {
-		s.Suspect(open.Key())
 	}
 }
 
@@ -139,7 +121,7 @@ func (d *daemon) restore() {
 	d.metrics.Restore(state)
 	d.plan.Ledger.Restore(ledger)
 	d.plan.Budget.Restore(budget)
-	resuspect(d.plan.Suspicion, &d.history)
+	probe.Resuspect(d.plan.Suspicion, &d.history)
 }
 
 // reload takes another configuration in, from the next round on. Counters, ledger and budget stay.

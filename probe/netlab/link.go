@@ -10,7 +10,10 @@ type Link struct {
 	Latency time.Duration // one way
 	Jitter  time.Duration // up to so much more, one way, drawn for each packet
 	Loss    float64       // share of packets lost, each way
+	Burst   time.Duration // of the access line: losses come in bursts that last so long on average; 0: each packet by itself
 	Rate    int64         // bit/s each way; 0 = unlimited
+
+	bursty float64 // share lost in bursts, of a whole path
 
 	near, far *queue // what waits before the access line, and before the path behind it; nil where nothing does
 }
@@ -78,11 +81,15 @@ func (n *Network) path(to netip.Addr) Link {
 		}
 	}
 	a := n.access
-	return Link{
+	p := Link{
 		Latency: a.Latency + l.Latency, Jitter: a.Jitter + l.Jitter,
 		Loss: 1 - (1-a.Loss)*(1-l.Loss), Rate: slower(a.Rate, l.Rate),
 		near: n.line, far: l.far,
 	}
+	if a.Burst > 0 {
+		p.Loss, p.bursty, p.Burst = l.Loss, a.Loss, a.Burst
+	}
+	return p
 }
 
 func slower(a, b int64) int64 {
@@ -160,7 +167,7 @@ func bits(size int, rate int64) time.Duration {
 // everything that is a quarter of an hour, when Linux would have given up.
 func (n *Network) retransmissions(l Link) (late time.Duration) {
 	rto := max(leastRTO, 2*l.Latency+l.Jitter)
-	for sent := 1; sent < mostSends && n.chance(l.Loss); sent++ {
+	for sent := 1; sent < mostSends && n.loses(l, time.Now().Add(late)); sent++ {
 		late += rto
 		rto = min(2*rto, mostRTO)
 	}
@@ -173,7 +180,7 @@ func (n *Network) handshake(l Link) (took time.Duration, ok bool) {
 	rto := synTimeout
 	for range mostSYNs {
 		left, room := n.transmit(outward, l, synSize)
-		if room && !n.chance(l.Loss) && !n.chance(l.Loss) {
+		if at := time.Now().Add(took); room && !n.loses(l, at) && !n.loses(l, at) {
 			return took + time.Until(left) + n.delay(l) + n.delay(l), true
 		}
 		took += rto

@@ -24,6 +24,7 @@ type Network struct {
 
 	mu        sync.Mutex
 	rnd       *rand.Rand
+	bursts    bursts
 	closed    bool
 	known     map[netip.Addr]bool
 	listeners map[netip.AddrPort]*listener

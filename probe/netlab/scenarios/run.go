@@ -196,7 +196,7 @@ func (a Access) link() (netlab.Link, error) {
 	for _, f := range []struct {
 		text string
 		to   *time.Duration
-	}{{a.Latency, &link.Latency}, {a.Jitter, &link.Jitter}} {
+	}{{a.Latency, &link.Latency}, {a.Jitter, &link.Jitter}, {a.Burst, &link.Burst}} {
 		if f.text == "" {
 			continue
 		}

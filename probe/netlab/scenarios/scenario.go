@@ -75,7 +75,8 @@ type Access struct {
 	Latency string  `toml:"latency"`
 	Jitter  string  `toml:"jitter"`
 	Loss    float64 `toml:"loss"`
-	Rate    int64   `toml:"rate"` // bit/s
+	Burst   string  `toml:"burst"` // mean length of a burst of losses; "" means that each packet is lost by itself
+	Rate    int64   `toml:"rate"`  // bit/s
 }
 
 // Rule is a netlab.Rule with its times in words and its addresses by name.

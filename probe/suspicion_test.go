@@ -1,4 +1,4 @@
-package main
+package probe
 
 import (
 	"testing"
@@ -25,17 +25,17 @@ func TestOneGoodRoundDoesNotClearWhatIsFollowed(t *testing.T) {
 	}
 	blocked := measurements.LayerVerdict{State: measurements.Blocked, Signature: measurements.TLSResetSNI, Confidence: measurements.Likely}
 	var s schedule.Suspicion
-	suspect(&s, say("chat", blocked, measurements.Blocked), &h)
+	Suspect(&s, say("chat", blocked, measurements.Blocked), &h)
 	s.Suspect("app/media")
 	if !s.Suspected("app/chat") {
 		t.Error("what was just blocked is not suspected")
 	}
-	suspect(&s, say("media", measurements.LayerVerdict{State: measurements.OK}, measurements.OK), &h)
+	Suspect(&s, say("media", measurements.LayerVerdict{State: measurements.OK}, measurements.OK), &h)
 	if s.Suspected("app/media") || !s.Suspected("app/chat") {
 		t.Errorf("media, which works: %v; chat, which stands blocked: %v", s.Suspected("app/media"), s.Suspected("app/chat"))
 	}
 	var again schedule.Suspicion // that of the next process
-	if resuspect(&again, &h); !again.Suspected("app/chat") {
+	if Resuspect(&again, &h); !again.Suspected("app/chat") {
 		t.Error("after a restart nothing is suspected")
 	}
 }
