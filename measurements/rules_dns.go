@@ -232,10 +232,23 @@ func silentResolver(c *Case) *Finding {
 		return inconclusive(DNSTimeoutSig, "the resolver does not answer for neutral names either")
 	case len(honest) == 0:
 		return inconclusive(DNSTimeoutSig, "no other way to resolve gave an address")
+	case c.otherFamilyAnswered():
+		return inconclusive(DNSTimeoutSig, "the same resolver answers for this name in the other family: three questions were lost, as it seems")
 	case c.AgainLater(DNSTimeoutSig):
 		return blocked(DNSTimeoutSig, c.atMost(Likely), "silent about this name, in a later round again; a neutral name is answered")
 	}
 	return blocked(DNSTimeoutSig, Suspected, "silent about this name, a neutral one is answered; silence in one round may be loss")
+}
+
+// otherFamilyAnswered says whether the resolver under test answered for the name in the other family,
+// whatever it said. Who is silent about a name is so for both.
+func (c *Case) otherFamilyAnswered() bool {
+	other := IPv4
+	if c.Family == IPv4 {
+		other = IPv6
+	}
+	o := c.view.system[wanted{c.Name, other}]
+	return o != nil && o.DNS != nil && o.DNS.Rcode >= 0
 }
 
 // servesBlockPage gives the country of the block page that the peer at an address served in place of name.
