@@ -165,6 +165,8 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 		reason = measurements.SkipStopped
 	case p.Ledger != nil && p.Ledger.Rests(place):
 		reason = measurements.SkipResidual
+	case p.Ledger != nil && p.Ledger.Exhausted(place):
+		reason = measurements.SkipPenalty
 	case p.Budget != nil && !p.Budget.Allow(visitBytes):
 		reason = measurements.SkipBudget
 	}

@@ -41,7 +41,7 @@ func (p *Plan) volume(ctx context.Context, s *sheet, t Target, sp spot) {
 	defer unlock()
 	release, ok := slot(ctx, p.slots)
 	defer release()
-	if !ok || p.Ledger != nil && p.Ledger.Rests(place) {
+	if !ok || p.Ledger != nil && (p.Ledger.Rests(place) || p.Ledger.Exhausted(place)) {
 		return // the visit has said why
 	}
 	for range transferPairs {

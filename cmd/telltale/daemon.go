@@ -52,7 +52,7 @@ const settleTime = 5 * time.Second
 func (d *daemon) loop(ctx context.Context) {
 	for ctx.Err() == nil {
 		d.round(ctx)
-		pause := d.every()
+		pause := d.pause()
 		d.mu.Lock()
 		d.view.NextRound = time.Now().Add(pause)
 		settled := d.plan.Timeout + settleTime
@@ -65,6 +65,28 @@ func (d *daemon) loop(ctx context.Context) {
 		timer.Stop()
 		free.Stop()
 	}
+}
+
+// freshness is how long after a failure the next visits come sooner. Chosen by us: long enough to
+// confirm what a first look made likely (measurements/sequential.go).
+const freshness = 3 * time.Hour
+
+// pause is the time until the next round: sooner where something began to fail lately, and is not
+// confirmed yet, but never within the residual time.
+func (d *daemon) pause() time.Duration {
+	usual := d.every()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.plan.Ledger == nil || d.plan.Ledger.Residual() == 0 {
+		return usual
+	}
+	now := time.Now()
+	for _, s := range d.history.Suspected(now) {
+		if s.Confidence != measurements.Confirmed && now.Sub(s.Onset) < freshness {
+			return min(usual, schedule.Soon(d.plan.Ledger.Residual(), nil))
+		}
+	}
+	return usual
 }
 
 func (d *daemon) round(ctx context.Context) {

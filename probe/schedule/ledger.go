@@ -16,7 +16,10 @@ type Place struct {
 	Endpoint  netip.AddrPort `json:"endpoint"`
 }
 
-// Entry is a place that rests, as it is kept across restarts.
+// counted is the transport of an entry that counts for its address, whatever the transport was.
+const counted = "any"
+
+// Entry is a failure that still counts, as it is kept across restarts.
 type Entry struct {
 	Place
 	Failed time.Time `json:"failed"` // when T failed there last
@@ -33,12 +36,25 @@ type Ledger struct {
 
 	mu     sync.Mutex
 	failed map[Place]time.Time
+	day    map[netip.Addr][]time.Time // every failure of the last day, in order
 }
+
+// Of a day, no address may be under a penalty of ours for more than a twentieth: 72 minutes, which are
+// seven failures with ten minutes of residual time. They may come one after the other, so that an onset
+// is confirmed within hours; then the address is left alone until the first of them is a day old.
+const (
+	penaltyDay   = 24 * time.Hour
+	mostPenalty  = penaltyDay / 20
+	mostFailures = 64 // kept of one address; with less residual time than a minute there may be more
+)
 
 // NewLedger makes an empty ledger. With a residual of 0 (the demo) nothing ever rests.
 func NewLedger(residual time.Duration) *Ledger {
-	return &Ledger{residual: max(residual, 0), failed: map[Place]time.Time{}}
+	return &Ledger{residual: max(residual, 0), failed: map[Place]time.Time{}, day: map[netip.Addr][]time.Time{}}
 }
+
+// Residual is how long a place rests.
+func (l *Ledger) Residual() time.Duration { return l.residual }
 
 // Fail notes that a target failed here just now. A place that rests already starts anew: the
 // censor's own timer does so too when it is touched.
@@ -48,7 +64,57 @@ func (l *Ledger) Fail(p Place) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.keep(p, time.Now())
+	now := time.Now()
+	l.keep(p, now)
+	l.count(p, now)
+}
+
+// Exhausted says whether one more failure at the place's address would put it under a penalty for more
+// of the day than may be. One failure a day is always allowed.
+func (l *Ledger) Exhausted(p Place) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.residual > 0 && l.penalty(p.Endpoint.Addr().Unmap(), time.Now())+l.residual > max(mostPenalty, l.residual)
+}
+
+// Share is the part of the last day for which the place's address was under a penalty of ours.
+func (l *Ledger) Share(p Place) float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return float64(l.penalty(p.Endpoint.Addr().Unmap(), time.Now())) / float64(penaltyDay)
+}
+
+// penalty is how long of the last day the address rested because of us. Failures that come within the
+// residual time of each other share it.
+func (l *Ledger) penalty(a netip.Addr, now time.Time) (sum time.Duration) {
+	var until time.Time
+	for _, failed := range l.day[a] {
+		if now.Sub(failed) >= penaltyDay {
+			continue
+		}
+		from, to := failed, failed.Add(l.residual)
+		if from.Before(until) {
+			from = until
+		}
+		sum += to.Sub(from)
+		until = to
+	}
+	return sum
+}
+
+// count notes a failure for the day's sum, in order.
+func (l *Ledger) count(p Place, failed time.Time) {
+	a := p.Endpoint.Addr().Unmap()
+	if len(l.day) > ledgerSize {
+		clear(l.day) // more addresses than any catalogue has: bounded memory comes first
+	}
+	list := slices.DeleteFunc(l.day[a], func(t time.Time) bool { return failed.Sub(t) >= penaltyDay })
+	list = append(list, failed)
+	slices.SortFunc(list, time.Time.Compare)
+	l.day[a] = slices.Compact(list)
+	if extra := len(l.day[a]) - mostFailures; extra > 0 {
+		l.day[a] = l.day[a][extra:]
+	}
 }
 
 // Rests says whether the place must be left alone.
@@ -65,7 +131,8 @@ func (l *Ledger) Until(p Place) time.Time {
 	return failed.Add(l.residual)
 }
 
-// Snapshot lists the places that rest, the oldest first.
+// Snapshot lists the failures that still count: of places that rest, and of addresses that had too much
+// of the day; the oldest first.
 func (l *Ledger) Snapshot() []Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,6 +140,14 @@ func (l *Ledger) Snapshot() []Entry {
 	entries := make([]Entry, 0, len(l.failed))
 	for p, failed := range l.failed {
 		entries = append(entries, Entry{Place: p, Failed: failed})
+	}
+	now := time.Now()
+	for a, list := range l.day {
+		for _, failed := range list {
+			if now.Sub(failed) < penaltyDay {
+				entries = append(entries, Entry{Place: Place{Transport: counted, Endpoint: netip.AddrPortFrom(a, 0)}, Failed: failed})
+			}
+		}
 	}
 	slices.SortFunc(entries, func(a, b Entry) int {
 		return cmp.Or(a.Failed.Compare(b.Failed), a.Endpoint.Compare(b.Endpoint), cmp.Compare(a.Transport, b.Transport))
@@ -90,6 +165,12 @@ func (l *Ledger) Restore(entries []Entry) {
 		failed := e.Failed
 		if failed.After(now) {
 			failed = now
+		}
+		if e.Transport == counted {
+			if now.Sub(failed) < penaltyDay {
+				l.count(e.Place, failed)
+			}
+			continue
 		}
 		known, ok := l.failed[e.unmapped()]
 		if !l.rested(failed, now) && (!ok || failed.After(known)) {

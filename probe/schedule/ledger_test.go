@@ -97,10 +97,15 @@ func TestLedgerRestart(t *testing.T) {
 		if after.Rests(early) || !after.Until(late).Equal(before.Until(late)) {
 			t.Errorf("early until %v, late until %v; want free, %v", after.Until(early), after.Until(late), before.Until(late))
 		}
-		if got := after.Snapshot(); len(got) != 1 || got[0].Place != late {
+		if got := resting(after); len(got) != 1 || got[0].Place != late {
 			t.Errorf("snapshot %v, want %v alone", got, late)
 		}
 	})
+}
+
+// resting lists the entries of a snapshot that are places which rest.
+func resting(l *Ledger) []Entry {
+	return slices.DeleteFunc(l.Snapshot(), func(e Entry) bool { return e.Transport == counted })
 }
 
 // A clock that was set back does not make a place rest for longer than the residual time, and an
@@ -132,8 +137,11 @@ func TestLedgerBounded(t *testing.T) {
 			l.Fail(place(i))
 			time.Sleep(time.Millisecond)
 		}
-		if n := len(l.Snapshot()); n != ledgerSize {
+		if n := len(resting(l)); n != ledgerSize {
 			t.Errorf("%d entries, want %d", n, ledgerSize)
+		}
+		if n := len(l.day); n > ledgerSize+1 {
+			t.Errorf("%d addresses, want %d at most", n, ledgerSize+1)
 		}
 		if l.Rests(place(9)) || !l.Rests(place(10)) {
 			t.Error("dropped others than the oldest")

@@ -1,22 +1,41 @@
 package schedule
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 )
 
-// Next says how long to wait until the next round: uniformly between mean·(1−jitter) and
-// mean·(1+jitter), so that the mean stays what the volunteer asked for. Without jitter a network
-// could tell our rounds by the clock, and volunteers would all knock at one moment.
+// longestDraw cuts the exponential: one wait in fifty would be longer than four means, and a volunteer
+// who looks at the page would think that nothing happens.
+const longestDraw = 4
+
+// Next says how long to wait until the next round: a part of the mean, and for the share jitter of it a
+// draw of the exponential distribution. Rounds at such times see every hour of the day, and every state
+// of a line, as often as it is there (Wolff, Poisson Arrivals See Time Averages, Operations Research
+// 1982), and keep no rhythm by which a network could tell them. The mean stays what was asked for.
 //
-// jitter is taken as between 0 and 1. rnd may be nil: the process's own generator then.
+// jitter is taken as between 0, a clock, and 1, no memory at all. rnd may be nil: the process's own
+// generator then.
 func Next(mean time.Duration, jitter float64, rnd *rand.Rand) time.Duration {
-	draw := rand.Float64
+	draw := rand.ExpFloat64
 	if rnd != nil {
-		draw = rnd.Float64
+		draw = rnd.ExpFloat64
 	}
 	if mean <= 0 || !(jitter > 0) { // so written that NaN is no jitter
 		return max(mean, 0)
 	}
-	return mean + time.Duration(float64(mean)*min(jitter, 1)*(2*draw()-1))
+	jitter = min(jitter, 1)
+	kept := -math.Expm1(-longestDraw) // the mean of what is left of the exponential
+	return time.Duration(float64(mean) * (1 - jitter + jitter*min(draw(), longestDraw)/kept))
+}
+
+// Soon says how long to wait for a round that looks at a fresh suspicion: the residual time, since
+// nothing may be touched before, and up to a half more, so that it keeps no rhythm. rnd may be nil.
+func Soon(residual time.Duration, rnd *rand.Rand) time.Duration {
+	draw := rand.Float64
+	if rnd != nil {
+		draw = rnd.Float64
+	}
+	return residual + time.Second + time.Duration(draw()*float64(residual)/2)
 }

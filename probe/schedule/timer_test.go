@@ -7,29 +7,41 @@ import (
 	"time"
 )
 
-// Intervals stay within mean ± jitter, fill that range evenly, and keep the mean.
+// Intervals keep the mean and their bounds, and what is left to chance of them has no memory: of those
+// that are longer than one mean of it, the same share is longer than two.
 func TestNext(t *testing.T) {
-	const mean, draws = 15 * time.Minute, 20000
+	const mean, draws = 15 * time.Minute, 100_000
 	for _, jitter := range []float64{0.1, 0.5, 1} {
-		rnd, sum, quarters := rand.New(rand.NewPCG(5, 6)), 0.0, [4]int{}
-		least := time.Duration(float64(mean) * (1 - jitter))
-		width := 2 * float64(mean) * jitter
+		rnd, sum, over := rand.New(rand.NewPCG(5, 6)), 0.0, [3]int{}
+		least, most := float64(mean)*(1-jitter), float64(mean)*(1-jitter+4.1*jitter)
 		for range draws {
 			d := Next(mean, jitter, rnd)
-			at := float64(d-least) / width
-			if at < 0 || at > 1 {
+			if float64(d) < least-1 || float64(d) > most {
 				t.Fatalf("jitter %v: drew %v", jitter, d)
 			}
 			sum += float64(d)
-			quarters[min(int(at*4), 3)]++
+			for i := range over {
+				if (float64(d)-least)/(jitter*float64(mean)) > float64(i) {
+					over[i]++
+				}
+			}
 		}
-		if off := sum/draws/float64(mean) - 1; math.Abs(off) > 0.02 {
+		if off := sum/draws/float64(mean) - 1; math.Abs(off) > 0.01 {
 			t.Errorf("jitter %v: the mean is off by %.1f %%", jitter, 100*off)
 		}
-		for i, n := range quarters {
-			if n < draws/4*9/10 || n > draws/4*11/10 {
-				t.Errorf("jitter %v: quarter %d got %d of %d", jitter, i, n, draws)
-			}
+		first, second := float64(over[1])/float64(over[0]), float64(over[2])/float64(over[1])
+		if math.Abs(first-second) > 0.02 || math.Abs(first-1/math.E) > 0.02 {
+			t.Errorf("jitter %v: %.3f are longer than one mean, and %.3f of these than two", jitter, first, second)
+		}
+	}
+}
+
+// A suspicion is looked at after the residual time, and not much later.
+func TestSoon(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for range 1000 {
+		if d := Soon(10*time.Minute, rnd); d <= 10*time.Minute || d > 15*time.Minute+time.Second {
+			t.Fatalf("drew %v", d)
 		}
 	}
 }
@@ -45,7 +57,7 @@ func TestNextOdd(t *testing.T) {
 		{"no jitter", time.Hour, 0, time.Hour, time.Hour},
 		{"negative jitter", time.Hour, -1, time.Hour, time.Hour},
 		{"not a number", time.Hour, math.NaN(), time.Hour, time.Hour},
-		{"more than all", time.Hour, 7, 0, 2 * time.Hour},
+		{"more than all", time.Hour, 7, 0, 5 * time.Hour},
 		{"no interval", 0, 0.5, 0, 0},
 		{"negative interval", -time.Hour, 0.5, 0, 0},
 	}
