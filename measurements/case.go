@@ -170,9 +170,10 @@ func (c *Case) NeutralPassed() bool {
 }
 
 // NeutralGotAsFar says whether control N passed and its connection brought at least as many bytes as
-// the target's until it died: what cuts every stream after so many bytes does not look at names.
+// the target's until it died: what cuts every stream after so many bytes does not look at names. Bytes of
+// a connection whose handshake is not in evidence can't be counted.
 func (c *Case) NeutralGotAsFar() bool {
-	return c.NeutralPassed() && c.view.received(c.N.Conn) >= c.view.received(c.T.Conn)
+	return c.NeutralPassed() && c.view.shookHands(c.T.Conn) && c.view.received(c.N.Conn) >= c.view.received(c.T.Conn)
 }
 
 // NeutralFailedAlike says whether N met the target's own failure.

@@ -119,7 +119,7 @@ func (l *Line) conclude(g *Measurement, operators int) {
 		l.say(LocalCaptivePortal, "clear requests to neutral hosts are answered by something else, and no neutral host completes a verified handshake")
 	case intercepted(g):
 		l.State = Local
-		l.say(LocalTLSInterception, "every neutral host shows a certificate chain that leads to no known root")
+		l.say(LocalTLSInterception, "neutral hosts show certificate chains that lead to no root of the bundle")
 	case silent(g) && noRoute(g):
 		l.State = Local
 		l.say(LocalOffline, "this machine or its router says that there is no way out")
@@ -183,12 +183,13 @@ func portal(g *Measurement) bool {
 	return false
 }
 
-// intercepted says whether at least two operators' hosts show a chain that leads to no root.
+// intercepted says whether at least two operators' hosts show a chain that leads to no root, or to one
+// that this machine's own store alone knows: the antivirus, or the company, has put it there.
 func intercepted(g *Measurement) bool {
 	hosts := map[string]bool{}
 	for i := range g.Observations {
 		o := &g.Observations[i]
-		if o.Operation == TLSHandshake && o.Failure.IsCertificate() && o.TLS != nil && o.TLS.ChainRoot == "none" {
+		if o.Operation == TLSHandshake && o.Failure.IsCertificate() && o.TLS != nil && o.TLS.foreign() {
 			hosts[o.Target] = true
 		}
 	}

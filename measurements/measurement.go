@@ -65,6 +65,8 @@ type Software struct {
 	Revision  string `json:"revision,omitempty"`
 	Rules     string `json:"rules"`     // RulesVersion
 	Catalogue string `json:"catalogue"` // hash over the catalogue in use
+	// Roots is the day of the bundle of certificate roots, YYYY-MM-DD; "" where it is not known.
+	Roots string `json:"roots,omitempty"`
 }
 
 // Vantage is what the volunteer chose to say about the place. Never an address.

@@ -2,6 +2,7 @@ package measurements
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/netip"
 	"time"
@@ -122,7 +123,11 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &f); err != nil {
 		return err
 	}
-	*s = Seconds(math.Round(f * float64(time.Second)))
+	ns := math.Round(f * float64(time.Second))
+	if math.Abs(ns) >= math.MaxInt64 { // what a float64 is rounded to; a conversion would give anything
+		return fmt.Errorf("a time of %g s is out of bounds", f)
+	}
+	*s = Seconds(ns)
 	return nil
 }
 
@@ -223,11 +228,32 @@ type TLS struct {
 	Cipher     string   `json:"cipher,omitempty"`
 	ALPN       string   `json:"alpn,omitempty"`
 	Chain      [][]byte `json:"-"`                     // DER, leaf first; kept on failure too (evidence stores it apart)
-	ChainRoot  string   `json:"chain_root,omitempty"`  // "bundle": leads to a root of ours, whatever the name; "none": to no root; "" no chain
+	ChainRoot  string   `json:"chain_root,omitempty"`  // where it leads, whatever the name and the date: a word below; "" no chain
 	LeafNames  []string `json:"leaf_names,omitempty"`  // DNS names of the leaf, the first 8
 	LeafIssuer string   `json:"leaf_issuer,omitempty"` // issuer of the leaf
+	// Logged: the leaf says that it stands in a public log (RFC 6962, section 3.3), as those of public
+	// authorities do, and those that a box makes up do not.
+	Logged bool `json:"logged,omitempty"`
 	// FirstBytes are the first bytes that the peer sent, up to 256: proof of a not-TLS answer.
 	FirstBytes []byte `json:"first_bytes,omitempty"`
+}
+
+// The words of TLS.ChainRoot, in the order in which they are tried.
+const (
+	RootBundle = "bundle" // the dated bundle of Mozilla's roots
+	RootExtra  = "extra"  // a root that the configuration adds
+	RootSystem = "system" // a root that this machine's own store alone trusts: no proof of the server
+	RootNone   = "none"   // no root
+)
+
+// proves says whether the chain leads to a root that proves a server.
+func (t *TLS) proves() bool {
+	return t != nil && (t.ChainRoot == RootBundle || t.ChainRoot == RootExtra)
+}
+
+// foreign says whether a chain was shown that leads to no such root.
+func (t *TLS) foreign() bool {
+	return t != nil && (t.ChainRoot == RootSystem || t.ChainRoot == RootNone)
 }
 
 // HTTP is what an HTTP exchange saw.

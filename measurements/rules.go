@@ -14,6 +14,12 @@ type Rule struct {
 	Source string  // who found out that this tells what
 	Since  string  // the set of rules with which it came; "" is the first (RulesVersions)
 	Until  string  // the set with which it went; "" while it holds
+
+	Signatures []Signature // what it may give; it may always give none
+	Needs      string      // the evidence without which it is silent, or says less
+	Refuses    string      // what it does not say, though it looks so
+	Confidence Confidence  // the strongest that it gives by itself; "" where it calls nothing blocked
+
 	// Judge gives the finding, or nil where the rule has nothing to say.
 	Judge func(*Case) *Finding
 }
@@ -27,10 +33,13 @@ type Finding struct {
 	Reasons    []string
 }
 
-// Rules in the order in which they are tried. The first that says anything about a failed case wins.
-// The order is the argument: our own line first, then the address, then the step, from proof in hand
-// to silence; what no rule explains stays inconclusive.
-var Rules = concat(lineRules, congestionRules, addressRules, referenceRules, dnsRules, tcpRules, tlsRules, httpRules, quicRules, volumeRules)
+// allRules are the rules of every set that ever judged, in the order in which they are tried. The first
+// that says anything about a failed case wins. The order is the argument: our own line first, then the
+// address, then the step, from proof in hand to silence; what no rule explains stays inconclusive.
+var allRules = concat(lineRules, congestionRules, addressRules, referenceRules, dnsRules, tcpRules, rootRules, tlsRules, httpRules, quicRules, volumeRules)
+
+// Rules are today's, in that order.
+var Rules = rulesOf(RulesVersion)
 
 func concat(lists ...[]Rule) []Rule {
 	var out []Rule

@@ -8,10 +8,12 @@ import (
 // congestionRules: a line that is full is silent, too.
 var congestionRules = []Rule{
 	{
-		ID:     "line-congested",
-		Since:  "2026-11-23.2",
-		Says:   "A step ends in silence on a line on which handshakes that do pass take seconds: loss and queues make silence, for one name as for another.",
-		Source: "RFC 6298, section 2; our kernel tests over a queue of 64 kbit/s",
+		ID:      "line-congested",
+		Since:   "2026-11-23.2",
+		Says:    "A step ends in silence on a line on which handshakes that do pass take seconds: loss and queues make silence, for one name as for another.",
+		Source:  "RFC 6298, section 2; our kernel tests over a queue of 64 kbit/s",
+		Needs:   "handshakes of the same round that passed, a quarter of them a second late",
+		Refuses: "that silence on a full line is anybody's will",
 		Judge: func(c *Case) *Finding {
 			if !c.Failed() || !c.Silent() {
 				return nil

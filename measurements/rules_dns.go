@@ -8,10 +8,12 @@ import (
 // addressRules come before every layer above DNS: an address that nobody vouches for is nobody's.
 var addressRules = []Rule{
 	{
-		ID:     "address-unproved",
-		Says:   "Only the resolver under test knows this address, and it has not proved itself: a forged or a rotated one, who knows.",
-		Layers: []Layer{LayerTCP, LayerTLS, LayerQUIC},
-		Source: "DESIGN section 4, rules 2 and 3; Ramesh et al., CERTainty, 2023",
+		ID:      "address-unproved",
+		Says:    "Only the resolver under test knows this address, and it has not proved itself: a forged or a rotated one, who knows.",
+		Layers:  []Layer{LayerTCP, LayerTLS, LayerQUIC},
+		Source:  "DESIGN section 4, rules 2 and 3; Ramesh et al., CERTainty, 2023",
+		Needs:   "control D's addresses for the name, without this one, which has not proved itself",
+		Refuses: "that an address is forged because others are given elsewhere: edges rotate",
 		Judge: func(c *Case) *Finding {
 			if !c.Failed() || c.Origin != FromSystem || !c.view.unproved(hostOf(c), c.Addr()) {
 				return nil
@@ -33,10 +35,14 @@ func hostOf(c *Case) string {
 
 var dnsRules = []Rule{
 	{
-		ID:     "dns-known-block-address",
-		Says:   "The answer is an address at which only block pages live.",
-		Layers: []Layer{LayerDNS},
-		Source: "ooni/blocking-fingerprints; ooni/backend#543",
+		ID:         "dns-known-block-address",
+		Says:       "The answer is an address at which only block pages live.",
+		Layers:     []Layer{LayerDNS},
+		Source:     "ooni/blocking-fingerprints; ooni/backend#543",
+		Signatures: []Signature{DNSInjectBlockpage},
+		Needs:      "an answer with an address of the list",
+		Refuses:    "who sent it: the resolver or somebody before it",
+		Confidence: Confirmed,
 		Judge: func(c *Case) *Finding {
 			for _, a := range c.answers() {
 				if cc := knownBlockAddress(a); cc != "" {
@@ -47,10 +53,14 @@ var dnsRules = []Rule{
 		},
 	},
 	{
-		ID:     "dns-serves-block-page",
-		Says:   "The address that the resolver gives serves a known block page.",
-		Layers: []Layer{LayerDNS},
-		Source: "ooni/blocking-fingerprints",
+		ID:         "dns-serves-block-page",
+		Says:       "The address that the resolver gives serves a known block page.",
+		Layers:     []Layer{LayerDNS},
+		Source:     "ooni/blocking-fingerprints",
+		Signatures: []Signature{DNSInjectBlockpage},
+		Needs:      "an exchange with the address given, unverified, that brings a page of the list, and no word of control D for the address",
+		Refuses:    "what the service itself does",
+		Confidence: Confirmed,
 		Judge: func(c *Case) *Finding {
 			for _, a := range c.answers() {
 				if cc := c.view.servesBlockPage(c.Name, a); cc != "" {
@@ -61,24 +71,36 @@ var dnsRules = []Rule{
 		},
 	},
 	{
-		ID:     "dns-conflicting-answers",
-		Says:   "Two answers to one query contradict each other, and the first is not the one that proves itself: somebody on the path was faster.",
-		Layers: []Layer{LayerDNS},
-		Source: "Anonymous et al., Triplet Censors, FOCI 2020; Niaki et al., ICLab, IEEE S&P 2020",
-		Judge:  conflictingAnswers,
+		ID:         "dns-conflicting-answers",
+		Says:       "Two answers to one query contradict each other, and the first is not the one that proves itself: somebody on the path was faster.",
+		Layers:     []Layer{LayerDNS},
+		Source:     "Anonymous et al., Triplet Censors, FOCI 2020; Niaki et al., ICLab, IEEE S&P 2020",
+		Signatures: []Signature{DNSInjectOther, DNSInjectBogon, DNSNXDomainSig, DNSRefusedSig, DNSServfailSig, DNSNoAnswerSig},
+		Needs:      "two answers to one query, and a later one whose addresses prove themselves or are control D's",
+		Refuses:    "anything where the first answer proves itself: two right answers may differ",
+		Confidence: Confirmed,
+		Judge:      conflictingAnswers,
 	},
 	{
-		ID:     "dns-bogon",
-		Says:   "The answer is an address that no public server can have; control D's address works.",
-		Layers: []Layer{LayerDNS},
-		Source: "ooni/data rule bogon_not_in_ctrl; RFC 6890",
-		Judge:  bogonAnswer,
+		ID:         "dns-bogon",
+		Says:       "The answer is an address that no public server can have; control D's address works.",
+		Layers:     []Layer{LayerDNS},
+		Source:     "ooni/data rule bogon_not_in_ctrl; RFC 6890",
+		Signatures: []Signature{DNSInjectBogon},
+		Needs:      "an answer of addresses that are not routable, and an address of control D that proves itself",
+		Refuses:    "more than a suspicion of a resolver inside the home; anything of an answer that leads nowhere there, as household filters give it",
+		Confidence: Likely,
+		Judge:      bogonAnswer,
 	},
 	{
-		ID:     "dns-answers-as-other",
-		Says:   "The address that the resolver gives completes a handshake as someone else, while control D's proves itself.",
-		Layers: []Layer{LayerDNS},
-		Source: "Pearce et al., Iris, USENIX Security 2017; Ramesh et al., CERTainty, 2023",
+		ID:         "dns-answers-as-other",
+		Says:       "The address that the resolver gives completes a handshake as someone else, while control D's proves itself.",
+		Layers:     []Layer{LayerDNS},
+		Source:     "Pearce et al., Iris, USENIX Security 2017; Ramesh et al., CERTainty, 2023",
+		Signatures: []Signature{DNSInjectOther},
+		Needs:      "an address of the answer that completes a handshake as someone else, and an address of control D that proves itself",
+		Refuses:    "that an address is false because it is of another network, or can't speak",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if c.Failed() || c.view.anyProved(c.Name, c.answers()) {
 				return nil
@@ -92,24 +114,34 @@ var dnsRules = []Rule{
 		},
 	},
 	{
-		ID:     "dns-timeout",
-		Says:   "The resolver is silent about this name, three times, and answers a neutral one; control D resolves it.",
-		Layers: []Layer{LayerDNS},
-		Source: "DESIGN section 4, dns.timeout",
-		Judge:  silentResolver,
+		ID:         "dns-timeout",
+		Says:       "The resolver is silent about this name, three times, and answers a neutral one; control D resolves it.",
+		Layers:     []Layer{LayerDNS},
+		Source:     "DESIGN section 4, dns.timeout",
+		Signatures: []Signature{DNSTimeoutSig},
+		Needs:      "three unanswered queries, an answer for a neutral name, and an address from control D",
+		Refuses:    "more than a suspicion of silence in one round",
+		Confidence: Likely,
+		Judge:      silentResolver,
 	},
 	{
-		ID:     "dns-denied",
-		Says:   "The resolver denies this name and resolves a neutral one; control D resolves it.",
-		Layers: []Layer{LayerDNS},
-		Source: "ooni/data rule system_failure_ctrl_ok; DESIGN section 4, rules 7 and 8",
-		Judge:  deniedName,
+		ID:         "dns-denied",
+		Says:       "The resolver denies this name and resolves a neutral one; control D resolves it.",
+		Layers:     []Layer{LayerDNS},
+		Source:     "ooni/data rule system_failure_ctrl_ok; DESIGN section 4, rules 7 and 8",
+		Signatures: []Signature{DNSNXDomainSig, DNSRefusedSig, DNSServfailSig, DNSNoAnswerSig, ServiceMoved},
+		Needs:      "a denial, neutral names that resolve in this family, and an address of control D that proves itself",
+		Refuses:    "that a name is blocked that every resolver denies; more than a suspicion of a resolver inside the home, or of one SERVFAIL",
+		Confidence: Likely,
+		Judge:      deniedName,
 	},
 	{
-		ID:     "dns-unproved",
-		Says:   "Control D gives only other addresses, and none of the resolver's proved itself.",
-		Layers: []Layer{LayerDNS},
-		Source: "DESIGN section 4, rule 2",
+		ID:      "dns-unproved",
+		Says:    "Control D gives only other addresses, and none of the resolver's proved itself.",
+		Layers:  []Layer{LayerDNS},
+		Source:  "DESIGN section 4, rule 2",
+		Needs:   "an answer without an address that control D gives, and none that proved itself",
+		Refuses: "whether it is a lie or a rotation",
 		Judge: func(c *Case) *Finding {
 			honest, _ := c.view.answered(c.Name, c.Family)
 			if c.Failed() || len(honest) == 0 || c.view.anyProved(c.Name, c.answers()) {

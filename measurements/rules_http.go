@@ -4,10 +4,14 @@ import "fmt"
 
 var httpRules = []Rule{
 	{
-		ID:     "http-block-page",
-		Says:   "The answer, on a channel that is not the app's own, is a known block page.",
-		Layers: []Layer{LayerHTTP},
-		Source: "ooni/blocking-fingerprints",
+		ID:         "http-block-page",
+		Says:       "The answer, on a channel that is not the app's own, is a known block page.",
+		Layers:     []Layer{LayerHTTP},
+		Source:     "ooni/blocking-fingerprints",
+		Signatures: []Signature{HTTPBlockpage},
+		Needs:      "an answer over a channel that is not the app's own, with words that only a block page has",
+		Refuses:    "anything about pages that the service itself sends over verified TLS",
+		Confidence: Confirmed,
 		Judge: func(c *Case) *Finding {
 			if cc := knownBlockPage(c.T.HTTP); cc != "" {
 				return blocked(HTTPBlockpage, Confirmed, "the answer is a block page known from "+cc)
@@ -15,29 +19,39 @@ var httpRules = []Rule{
 			return nil
 		},
 	},
+	redirectedWithoutControl,
 	{
-		ID:     "http-redirected-away",
-		Says:   "In clear, the target's Host is redirected to a site that is not the app's; a neutral Host at the same place is not.",
-		Layers: []Layer{LayerHTTP},
-		Source: "ooni/data mechanism taxonomy, http.redirect",
+		ID:         "http-redirected-away",
+		Says:       "In clear, the target's Host is redirected to a site that is not the app's; a neutral Host at the same place is not.",
+		Since:      "2026-11-23.2",
+		Layers:     []Layer{LayerHTTP},
+		Source:     "ooni/data mechanism taxonomy, http.redirect",
+		Signatures: []Signature{HTTPRedirect},
+		Needs:      "a clear answer that leads to another site, and control N answered at the same place without it",
+		Refuses:    "that a place that redirects everybody redirects this app",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if !c.redirectedAway() {
 				return nil
 			}
 			switch {
-			case c.N == nil:
-				return inconclusive(HTTPRedirect, "redirected to a site that is not the app's; no neutral Host was tried there just before")
-			case c.N.HTTP != nil && c.N.HTTP.Location == c.T.HTTP.Location:
+			case c.N == nil || !c.N.OK() || c.N.HTTP == nil:
+				return inconclusive(HTTPRedirect, "redirected to a site that is not the app's; no neutral Host was answered there just before")
+			case c.N.HTTP.Location == c.T.HTTP.Location:
 				return inconclusive(HTTPRedirect, "whatever the Host, this place redirects there")
 			}
 			return blocked(HTTPRedirect, Likely, "redirected to a site that is not the app's; a neutral Host at the same place is not")
 		},
 	},
 	{
-		ID:     "http-dies-with-host",
-		Says:   "In clear, the exchange dies for the target's Host; a neutral Host passed at the same place just before.",
-		Layers: []Layer{LayerHTTP},
-		Source: "Sundara Raman et al., SIGCOMM 2023, Post-PSH signatures; ooni/data taxonomy, http.reset.host",
+		ID:         "http-dies-with-host",
+		Says:       "In clear, the exchange dies for the target's Host; a neutral Host passed at the same place just before.",
+		Layers:     []Layer{LayerHTTP},
+		Source:     "Sundara Raman et al., SIGCOMM 2023, Post-PSH signatures; ooni/data taxonomy, http.reset.host",
+		Signatures: []Signature{HTTPResetHost, HTTPTimeoutHost, HTTPEOFHost},
+		Needs:      "a clear exchange that dies, and control N that was answered at the same place just before",
+		Refuses:    "more than a suspicion of silence or an end that was met once",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if c.Kind() == "" || c.T.Transport != "tcp" || !c.NeutralPassed() {
 				return nil
@@ -46,10 +60,14 @@ var httpRules = []Rule{
 		},
 	},
 	{
-		ID:     "http-dies-after-handshake",
-		Says:   "The handshake was good and the exchange dies; with a neutral name it did not.",
-		Layers: []Layer{LayerHTTP},
-		Source: "Sundara Raman et al., SIGCOMM 2023, Post-data signatures",
+		ID:         "http-dies-after-handshake",
+		Says:       "The handshake was good and the exchange dies; with a neutral name it did not.",
+		Layers:     []Layer{LayerHTTP},
+		Source:     "Sundara Raman et al., SIGCOMM 2023, Post-data signatures",
+		Signatures: []Signature{HTTPReset, HTTPTimeout, HTTPEOF},
+		Needs:      "an exchange that dies after a good handshake, and control N whose connection brought as many bytes at the same place",
+		Refuses:    "that the name matters where every stream ends after so many bytes",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			s := httpSignature[c.Kind()]
 			if s == "" || c.T.Transport == "tcp" || !c.NeutralGotAsFar() {
@@ -59,10 +77,14 @@ var httpRules = []Rule{
 		},
 	},
 	{
-		ID:     "http-dies",
-		Says:   "The exchange dies, and a neutral name fared no better or was not tried.",
-		Layers: []Layer{LayerHTTP},
-		Source: "DESIGN section 4, rules 6 and 10",
+		ID:         "http-dies",
+		Says:       "The exchange dies, and a neutral name fared no better or was not tried.",
+		Layers:     []Layer{LayerHTTP},
+		Source:     "DESIGN section 4, rules 6 and 10",
+		Signatures: []Signature{HTTPReset, HTTPTimeout, HTTPEOF},
+		Needs:      "an exchange that dies",
+		Refuses:    "that the name matters; that it is a block without evidence from the path, a reference vantage that passes, or a second network",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			s := httpSignature[c.Kind()]
 			switch {
@@ -75,10 +97,12 @@ var httpRules = []Rule{
 		},
 	},
 	{
-		ID:     "service-down",
-		Says:   "Over verified TLS the service itself says that it is down.",
-		Layers: []Layer{LayerHTTP},
-		Source: "RFC 9110, section 15.6; DESIGN section 4, rule 7",
+		ID:      "service-down",
+		Says:    "Over verified TLS the service itself says that it is down.",
+		Layers:  []Layer{LayerHTTP},
+		Source:  "RFC 9110, section 15.6; DESIGN section 4, rule 7",
+		Needs:   "a status of 500 or more over verified TLS",
+		Refuses: "down of what was not read over a channel that is the app's own",
 		Judge: func(c *Case) *Finding {
 			if c.Failed() || !c.T.HTTP.verified() || c.T.HTTP.Status < 500 {
 				return nil
@@ -87,10 +111,13 @@ var httpRules = []Rule{
 		},
 	},
 	{
-		ID:     "service-refuses",
-		Says:   "Over verified TLS the service itself refuses us: that is its own word, and no block of the network's.",
-		Layers: []Layer{LayerHTTP},
-		Source: "RFC 7725 (451); RFC 6585, section 4 (429); RFC 9110, section 15.5.4 (403)",
+		ID:         "service-refuses",
+		Says:       "Over verified TLS the service itself refuses us: that is its own word, and no block of the network's.",
+		Layers:     []Layer{LayerHTTP},
+		Source:     "RFC 7725 (451); RFC 6585, section 4 (429); RFC 9110, section 15.5.4 (403)",
+		Signatures: []Signature{ServiceRefused},
+		Needs:      "403, 429 or 451 over verified TLS",
+		Refuses:    "that what the service itself says is the network's block",
 		Judge: func(c *Case) *Finding {
 			if c.Failed() || !c.T.HTTP.verified() {
 				return nil

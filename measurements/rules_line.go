@@ -3,25 +3,34 @@ package measurements
 // lineRules: our own line comes first. While it is in trouble a failure says nothing about an app.
 var lineRules = []Rule{
 	{
-		ID:     "line-captive-portal",
-		Says:   "Neutral hosts are answered by a captive portal.",
-		Source: "RFC 8952, section 2.6",
+		ID:         "line-captive-portal",
+		Says:       "Neutral hosts are answered by a captive portal.",
+		Source:     "RFC 8952, section 2.6",
+		Signatures: []Signature{LocalCaptivePortal},
+		Needs:      "a gate without one verified handshake, and a clear request to a neutral host that is answered by something else",
+		Refuses:    "anything about an app while the portal stands",
 		Judge: func(c *Case) *Finding {
 			return onLine(c, LocalCaptivePortal)
 		},
 	},
 	{
-		ID:     "line-intercepted",
-		Says:   "Neutral hosts show a foreign chain as well: all TLS is intercepted, by an antivirus or a company's box as a rule.",
-		Source: "DESIGN section 4, rule 1; Durumeric et al., The Security Impact of HTTPS Interception, NDSS 2017",
+		ID:         "line-intercepted",
+		Says:       "Neutral hosts show a foreign chain as well: all TLS is intercepted, by an antivirus or a company's box as a rule.",
+		Source:     "DESIGN section 4, rule 1; Durumeric et al., The Security Impact of HTTPS Interception, NDSS 2017",
+		Signatures: []Signature{LocalTLSInterception},
+		Needs:      "a gate without one verified handshake, and chains of two neutral hosts that lead to no root of the bundle",
+		Refuses:    "who intercepts, and whether apps are treated otherwise",
 		Judge: func(c *Case) *Finding {
 			return onLine(c, LocalTLSInterception)
 		},
 	},
 	{
-		ID:     "line-ipv6-broken",
-		Says:   "Every IPv6 attempt is turned back at the first hop, for neutral hosts too: the home's IPv6 is broken.",
-		Source: "DESIGN section 4, rule 9; ooni/probe#2456",
+		ID:         "line-ipv6-broken",
+		Says:       "Every IPv6 attempt is turned back at the first hop, for neutral hosts too: the home's IPv6 is broken.",
+		Source:     "DESIGN section 4, rule 9; ooni/probe#2456",
+		Signatures: []Signature{LocalIPv6Broken},
+		Needs:      "a gate that works over IPv4, and whose IPv6 attempts are all turned back by the kernel or the first hop",
+		Refuses:    "anything about an app over IPv6",
 		Judge: func(c *Case) *Finding {
 			if !c.Failed() || c.Layer == LayerDNS || !c.view.line.deadIPv6(c.Family) || !ipv6NoWay(c.view.gate) {
 				return nil
@@ -30,9 +39,12 @@ var lineRules = []Rule{
 		},
 	},
 	{
-		ID:     "line-ipv6-dead",
-		Says:   "No neutral host answers over IPv6 while IPv4 works: IPv6 leads nowhere, which is no block of an app.",
-		Source: "DESIGN section 4, rule 9",
+		ID:         "line-ipv6-dead",
+		Says:       "No neutral host answers over IPv6 while IPv4 works: IPv6 leads nowhere, which is no block of an app.",
+		Source:     "DESIGN section 4, rule 9",
+		Signatures: []Signature{NetIPv6Unreachable},
+		Needs:      "a gate that works over IPv4, and none of whose hosts answers over IPv6",
+		Refuses:    "where IPv6 ends, and who ends it",
 		Judge: func(c *Case) *Finding {
 			if !c.Failed() || c.Layer == LayerDNS || !c.view.line.deadIPv6(c.Family) {
 				return nil
@@ -41,9 +53,11 @@ var lineRules = []Rule{
 		},
 	},
 	{
-		ID:     "line-untested",
-		Says:   "Without neutral hosts that answer, a failure is the line's as easily as anybody's.",
-		Source: "DESIGN section 4, rules 1 and 10",
+		ID:      "line-untested",
+		Says:    "Without neutral hosts that answer, a failure is the line's as easily as anybody's.",
+		Source:  "DESIGN section 4, rules 1 and 10",
+		Needs:   "a gate in which fewer than two operators' hosts complete a verified handshake, or that was not measured",
+		Refuses: "anything that failed: the line may be at fault",
 		Judge: func(c *Case) *Finding {
 			l := c.view.line
 			if !c.Failed() || l.Alive[IPv4] || l.Alive[IPv6] {

@@ -2,10 +2,14 @@ package measurements
 
 var quicRules = []Rule{
 	{
-		ID:     "quic-alert-with-name",
-		Says:   "The QUIC handshake ends in an alert with the target's name; a neutral name passed at the same place just before.",
-		Layers: []Layer{LayerQUIC},
-		Source: "RFC 9001, section 4.8; DESIGN section 4, rule 4",
+		ID:         "quic-alert-with-name",
+		Says:       "The QUIC handshake ends in an alert with the target's name; a neutral name passed at the same place just before.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "RFC 9001, section 4.8; DESIGN section 4, rule 4",
+		Signatures: []Signature{QUICAlertSNI, ServiceMoved},
+		Needs:      "an alert, control N that was answered at the same place just before, and the server's own offer of h3 over verified TLS in this round",
+		Refuses:    "that an alert is forged where the server may have sent it",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			n, alert := c.T.Failure.Alert()
 			switch {
@@ -20,10 +24,14 @@ var quicRules = []Rule{
 		},
 	},
 	{
-		ID:     "quic-forged-close",
-		Says:   "The QUIC connection is closed, or told that its version is unknown, at once; the server itself offers h3.",
-		Layers: []Layer{LayerQUIC},
-		Source: "RFC 9000, sections 6 and 10.2; RFC 8999, section 6 (neither is authenticated before the handshake)",
+		ID:         "quic-forged-close",
+		Says:       "The QUIC connection is closed, or told that its version is unknown, at once; the server itself offers h3.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "RFC 9000, sections 6 and 10.2; RFC 8999, section 6 (neither is authenticated before the handshake)",
+		Signatures: []Signature{QUICVersionSig, QUICCloseSig},
+		Needs:      "a close or a version negotiation, and control N answered there, the server's own offer of h3, or a reference vantage that passes",
+		Refuses:    "whether the server or the network said it, where nothing of these speaks",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			s := Signature("")
 			switch {
@@ -38,10 +46,14 @@ var quicRules = []Rule{
 		},
 	},
 	{
-		ID:     "quic-refused",
-		Says:   "An ICMP error refuses QUIC at this address; the server itself offers h3.",
-		Layers: []Layer{LayerQUIC},
-		Source: "RFC 792 (port unreachable); DESIGN section 4, rule 6",
+		ID:         "quic-refused",
+		Says:       "An ICMP error refuses QUIC at this address; the server itself offers h3.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "RFC 792 (port unreachable); DESIGN section 4, rule 6",
+		Signatures: []Signature{QUICRefused},
+		Needs:      "an ICMP error, and control N answered there, the server's own offer of h3, or a reference vantage that passes",
+		Refuses:    "whether the server or the network said it, where nothing of these speaks",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if c.T.Failure != ConnectionRefused && !c.T.Failure.IsUnreachable() {
 				return nil
@@ -50,10 +62,14 @@ var quicRules = []Rule{
 		},
 	},
 	{
-		ID:     "quic-silent-with-name",
-		Says:   "QUIC with the target's name is unanswered; a neutral name over QUIC to the same address was answered just before.",
-		Layers: []Layer{LayerQUIC},
-		Source: "Zohaib et al., Exposing and Circumventing SNI-based QUIC Censorship of the Great Firewall, USENIX Security 2025",
+		ID:         "quic-silent-with-name",
+		Says:       "QUIC with the target's name is unanswered; a neutral name over QUIC to the same address was answered just before.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "Zohaib et al., Exposing and Circumventing SNI-based QUIC Censorship of the Great Firewall, USENIX Security 2025",
+		Signatures: []Signature{QUICTimeoutSNI},
+		Needs:      "silence, and control N over QUIC answered at the same address just before",
+		Refuses:    "more than a suspicion of silence that was met once",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if c.T.Failure != Timeout || !c.NeutralPassed() {
 				return nil
@@ -62,10 +78,14 @@ var quicRules = []Rule{
 		},
 	},
 	{
-		ID:     "quic-version-filtered",
-		Says:   "QUIC version 1 is unanswered everywhere, and a packet of an unknown version is answered.",
-		Layers: []Layer{LayerQUIC},
-		Source: "Xue et al., TSPU, IMC 2022 (version field matched)",
+		ID:         "quic-version-filtered",
+		Says:       "QUIC version 1 is unanswered everywhere, and a packet of an unknown version is answered.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "Xue et al., TSPU, IMC 2022 (version field matched)",
+		Signatures: []Signature{QUICTimeoutVersion},
+		Needs:      "silence here and at the gate's hosts over QUIC, and an answer to control V",
+		Refuses:    "more than a suspicion from one network alone",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if c.T.Failure != Timeout || c.view.line.quicAliveAnywhere() || !c.view.versionAnswered() {
 				return nil
@@ -77,10 +97,14 @@ var quicRules = []Rule{
 		},
 	},
 	{
-		ID:     "quic-udp443-dead",
-		Says:   "Nothing over UDP port 443 is answered anywhere: many a home router does that.",
-		Layers: []Layer{LayerQUIC},
-		Source: "DESIGN section 4, quic.timeout.udp443",
+		ID:         "quic-udp443-dead",
+		Says:       "Nothing over UDP port 443 is answered anywhere: many a home router does that.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "DESIGN section 4, quic.timeout.udp443",
+		Signatures: []Signature{QUICTimeoutUDP443},
+		Needs:      "silence of everything over UDP port 443, the gate's hosts too",
+		Refuses:    "that it left the home, unless this network's history had QUIC",
+		Confidence: Suspected,
 		Judge: func(c *Case) *Finding {
 			l := c.view.line
 			if c.T.Failure != Timeout || l.quicAliveAnywhere() || !(l.QUICTried[IPv4] || l.QUICTried[IPv6]) {
@@ -93,10 +117,14 @@ var quicRules = []Rule{
 		},
 	},
 	{
-		ID:     "quic-silent-endpoint",
-		Says:   "QUIC to this address is unanswered whatever the name; QUIC elsewhere is fine, and the server itself offers it here.",
-		Layers: []Layer{LayerQUIC},
-		Source: "Elmenhorst et al., Web Censorship Measurements of HTTP/3 over QUIC, IMC 2021 (UDP endpoint blocking)",
+		ID:         "quic-silent-endpoint",
+		Says:       "QUIC to this address is unanswered whatever the name; QUIC elsewhere is fine, and the server itself offers it here.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "Elmenhorst et al., Web Censorship Measurements of HTTP/3 over QUIC, IMC 2021 (UDP endpoint blocking)",
+		Signatures: []Signature{QUICTimeoutEndpoint},
+		Needs:      "silence with the target's name and with a neutral one, the server's own offer of h3 over verified TLS in this round or a reference vantage that passes, and QUIC that works elsewhere",
+		Refuses:    "that a server without QUIC blocks it",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			switch {
 			case c.T.Failure != Timeout:

@@ -3,11 +3,13 @@ package measurements
 // referenceRules come before the layers' own: what fails outside as well is nobody's block.
 var referenceRules = []Rule{
 	{
-		ID:     "reference-fails-too",
-		Since:  "2026-11-23.2",
-		Says:   "The reference vantage fails at every endpoint of the target as well: it is down for everyone.",
-		Layers: []Layer{LayerTCP, LayerTLS, LayerHTTP, LayerQUIC},
-		Source: "DESIGN section 4, rules 6 and 7; ooni/data, down where the control fails too",
+		ID:      "reference-fails-too",
+		Since:   "2026-11-23.2",
+		Says:    "The reference vantage fails at every endpoint of the target as well: it is down for everyone.",
+		Layers:  []Layer{LayerTCP, LayerTLS, LayerHTTP, LayerQUIC},
+		Source:  "DESIGN section 4, rules 6 and 7; ooni/data, down where the control fails too",
+		Needs:   "a fresh word of the reference vantage that the target fails at every endpoint, for it too, and no step of ours that passed there",
+		Refuses: "whether what is down here is blocked as well",
 		Judge: func(c *Case) *Finding {
 			if !c.dies() || c.NeutralPassed() || c.Passed != nil || c.OtherPortPasses() || !c.FailsAtReference() {
 				return nil
@@ -19,11 +21,14 @@ var referenceRules = []Rule{
 		},
 	},
 	{
-		ID:     "reference-denies-name",
-		Since:  "2026-11-23.2",
-		Says:   "The resolver denies the name, the reference vantage's does, too, and no address for it has proved itself: it is gone.",
-		Layers: []Layer{LayerDNS},
-		Source: "DESIGN section 4, rule 7; RFC 8020",
+		ID:         "reference-denies-name",
+		Since:      "2026-11-23.2",
+		Says:       "The resolver denies the name, the reference vantage's does, too, and no address for it has proved itself: it is gone.",
+		Layers:     []Layer{LayerDNS},
+		Source:     "DESIGN section 4, rule 7; RFC 8020",
+		Signatures: []Signature{ServiceMoved},
+		Needs:      "a fresh word of the reference vantage's resolver that denies the name, ours that denies it, and no address that proves itself",
+		Refuses:    "whether the resolver here would have told the truth",
 		Judge: func(c *Case) *Finding {
 			n := c.referenceSays()
 			if n == nil || n.Failure != DNSNXDomain || c.T.Failure != DNSNXDomain || c.T.DNS == nil || len(c.T.DNS.Late) > 0 {

@@ -2,10 +2,14 @@ package measurements
 
 var tcpRules = []Rule{
 	{
-		ID:     "ip-unreachable",
-		Says:   "An ICMP error says that the address can't be reached, while neutral addresses can.",
-		Layers: []Layer{LayerTCP},
-		Source: "RFC 792; RFC 1812, section 5.2.7.1",
+		ID:         "ip-unreachable",
+		Says:       "An ICMP error says that the address can't be reached, while neutral addresses can.",
+		Layers:     []Layer{LayerTCP},
+		Source:     "RFC 792; RFC 1812, section 5.2.7.1",
+		Signatures: []Signature{IPUnreachable},
+		Needs:      "an ICMP error, or one of the route table, in answer to a connect",
+		Refuses:    "that it is a block without evidence from the path, a reference vantage that passes, or a second network",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if !c.Failed() || !c.T.Failure.IsUnreachable() {
 				return nil
@@ -14,10 +18,13 @@ var tcpRules = []Rule{
 		},
 	},
 	{
-		ID:     "tcp-one-port",
-		Says:   "One port of the address fails and another is open: a firewall, at home as well as anywhere, or a server that stopped offering it.",
-		Layers: []Layer{LayerTCP},
-		Source: "DESIGN section 2, control P",
+		ID:         "tcp-one-port",
+		Says:       "One port of the address fails and another is open: a firewall, at home as well as anywhere, or a server that stopped offering it.",
+		Layers:     []Layer{LayerTCP},
+		Source:     "DESIGN section 2, control P",
+		Signatures: []Signature{TCPTimeout, TCPRefused},
+		Needs:      "a connect to one port that fails, and one to another port of the address that passes",
+		Refuses:    "whose firewall it is, or whether the server stopped offering the port",
 		Judge: func(c *Case) *Finding {
 			if s := connectSignature[c.T.Failure]; s != "" && c.OtherPortPasses() {
 				return inconclusive(s, "one port alone: another port of the same address is open")
@@ -26,10 +33,14 @@ var tcpRules = []Rule{
 		},
 	},
 	{
-		ID:     "tcp-connect-fails",
-		Says:   "The connect is refused or unanswered, while neutral endpoints connect.",
-		Layers: []Layer{LayerTCP},
-		Source: "DESIGN section 4, rule 6; RFC 9293, section 3.10.7",
+		ID:         "tcp-connect-fails",
+		Says:       "The connect is refused or unanswered, while neutral endpoints connect.",
+		Layers:     []Layer{LayerTCP},
+		Source:     "DESIGN section 4, rule 6; RFC 9293, section 3.10.7",
+		Signatures: []Signature{TCPTimeout, TCPRefused},
+		Needs:      "a connect that fails, and neutral endpoints that connect",
+		Refuses:    "that it is a block without evidence from the path, a reference vantage that passes, or a second network",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			s := connectSignature[c.T.Failure]
 			if s == "" || c.T.Operation != Connect {
@@ -39,10 +50,14 @@ var tcpRules = []Rule{
 		},
 	},
 	{
-		ID:     "tcp-dies-early",
-		Says:   "The connection dies after it was accepted, before we sent a byte.",
-		Layers: []Layer{LayerTCP},
-		Source: "Sundara Raman et al., SIGCOMM 2023, Post-ACK signatures",
+		ID:         "tcp-dies-early",
+		Says:       "The connection dies after it was accepted, before we sent a byte.",
+		Layers:     []Layer{LayerTCP},
+		Source:     "Sundara Raman et al., SIGCOMM 2023, Post-ACK signatures",
+		Signatures: []Signature{TCPReset, TCPEOF},
+		Needs:      "a connection that was accepted and ended before we sent a byte",
+		Refuses:    "that it is a block without evidence from the path, a reference vantage that passes, or a second network",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if !c.Failed() || c.T.Operation != Settle {
 				return nil

@@ -10,10 +10,14 @@ const unrecognizedName = 112
 
 var tlsRules = []Rule{
 	{
-		ID:     "tls-block-page",
-		Says:   "Whoever answers in the server's place serves a known block page.",
-		Layers: []Layer{LayerTLS},
-		Source: "ooni/blocking-fingerprints",
+		ID:         "tls-block-page",
+		Says:       "Whoever answers in the server's place serves a known block page.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "ooni/blocking-fingerprints",
+		Signatures: []Signature{TLSNotTLSSig},
+		Needs:      "the first bytes of an answer that is no TLS",
+		Refuses:    "who serves the page",
+		Confidence: Confirmed,
 		Judge: func(c *Case) *Finding {
 			if c.T.Failure != TLSNotTLS || c.T.TLS == nil {
 				return nil
@@ -25,10 +29,14 @@ var tlsRules = []Rule{
 		},
 	},
 	{
-		ID:     "tls-not-tls",
-		Says:   "A ClientHello with the target's name is answered with something that is no TLS.",
-		Layers: []Layer{LayerTLS},
-		Source: "ooni/probe#2410 (Pakistan)",
+		ID:         "tls-not-tls",
+		Says:       "A ClientHello with the target's name is answered with something that is no TLS.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "ooni/probe#2410 (Pakistan)",
+		Signatures: []Signature{TLSNotTLSSig},
+		Needs:      "an answer that is no TLS, and control N at the same place just before",
+		Refuses:    "that the name matters where control N was not answered with TLS",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			switch {
 			case c.T.Failure != TLSNotTLS:
@@ -42,17 +50,23 @@ var tlsRules = []Rule{
 		},
 	},
 	{
-		ID:     "tls-foreign-chain",
-		Says:   "A handshake completes under a chain that leads to no root, and neutral hosts' chains do not.",
-		Layers: []Layer{LayerTLS},
-		Source: "Sundara Raman et al., Investigating Large Scale HTTPS Interception in Kazakhstan, IMC 2020",
-		Judge:  foreignChain,
+		ID:         "tls-foreign-chain",
+		Says:       "A handshake completes under a chain that leads to no root, and neutral hosts' chains do not.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "Sundara Raman et al., Investigating Large Scale HTTPS Interception in Kazakhstan, IMC 2020",
+		Signatures: []Signature{TLSMITM},
+		Needs:      "a completed handshake under a chain to no root, an address that control D or the catalogue vouches for, and control N under its own chain there, or a second network",
+		Refuses:    "that a private authority of the server is an interception",
+		Confidence: Confirmed,
+		Judge:      foreignChain,
 	},
 	{
-		ID:     "tls-certificate-of-the-server",
-		Says:   "The chain leads to a known root but does not hold for the name or the date: the server's own mistake, or our clock's.",
-		Layers: []Layer{LayerTLS, LayerQUIC},
-		Source: "ooni/probe-cli badSSL scenarios; RFC 5280, section 6",
+		ID:      "tls-certificate-of-the-server",
+		Says:    "The chain leads to a known root but does not hold for the name or the date: the server's own mistake, or our clock's.",
+		Layers:  []Layer{LayerTLS, LayerQUIC},
+		Source:  "ooni/probe-cli badSSL scenarios; RFC 5280, section 6",
+		Needs:   "a completed handshake whose certificate does not hold for the name or the date",
+		Refuses: "that a wrong certificate is a forged one",
 		Judge: func(c *Case) *Finding {
 			if !c.T.Failure.IsCertificate() {
 				return nil
@@ -61,10 +75,13 @@ var tlsRules = []Rule{
 		},
 	},
 	{
-		ID:     "tls-shape",
-		Says:   "One shape of our hello passes and another dies, same place and name: a filter that reads shapes, a path that loses large packets, or a server that refuses post-quantum hellos.",
-		Layers: []Layer{LayerTLS},
-		Source: "DESIGN section 4, tls.*.fingerprint and local.mtu",
+		ID:         "tls-shape",
+		Says:       "One shape of our hello passes and another dies, same place and name: a filter that reads shapes, a path that loses large packets, or a server that refuses post-quantum hellos.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "DESIGN section 4, tls.*.fingerprint and local.mtu",
+		Signatures: []Signature{TLSTimeoutFingerprint, TLSResetFingerprint},
+		Needs:      "a hello of one shape that passed where one of another shape died, same place and name",
+		Refuses:    "whether a filter, the path or the server minds the shape",
 		Judge: func(c *Case) *Finding {
 			if !c.Failed() || c.Passed == nil || c.Kind() == "" {
 				return nil
@@ -80,10 +97,13 @@ var tlsRules = []Rule{
 		},
 	},
 	{
-		ID:     "tls-server-refuses-name",
-		Says:   "The server says that it does not serve the name: an edge that has been rotated away says so too.",
-		Layers: []Layer{LayerTLS},
-		Source: "RFC 6066, section 3",
+		ID:         "tls-server-refuses-name",
+		Says:       "The server says that it does not serve the name: an edge that has been rotated away says so too.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "RFC 6066, section 3",
+		Signatures: []Signature{ServiceMoved},
+		Needs:      "the alert unrecognized_name",
+		Refuses:    "whether the edge was rotated or somebody forged the alert",
 		Judge: func(c *Case) *Finding {
 			if n, ok := c.T.Failure.Alert(); ok && n == unrecognizedName {
 				return inconclusive(ServiceMoved, "the alert unrecognized_name is what a server says that no longer serves the name")
@@ -92,17 +112,25 @@ var tlsRules = []Rule{
 		},
 	},
 	{
-		ID:     "tls-dies-with-name",
-		Says:   "The handshake dies with the target's name; a neutral name passed at the same place just before.",
-		Layers: []Layer{LayerTLS},
-		Source: "ooni/spec ts-024 (SNI blocking); DESIGN section 4, rule 4",
-		Judge:  diesWithName,
+		ID:         "tls-dies-with-name",
+		Says:       "The handshake dies with the target's name; a neutral name passed at the same place just before.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "ooni/spec ts-024 (SNI blocking); DESIGN section 4, rule 4",
+		Signatures: []Signature{TLSResetSNI, TLSTimeoutSNI, TLSEOFSNI, TLSAlertSNI},
+		Needs:      "a handshake that dies, control N that was answered at the same place just before, and a resolver that gave the address in this round",
+		Refuses:    "more than a suspicion of silence or an end that was met once; that an alert is forged at an address that no other resolver vouches for",
+		Confidence: Likely,
+		Judge:      diesWithName,
 	},
 	{
-		ID:     "tls-dies-whatever-name",
-		Says:   "The handshake dies alike with a neutral name.",
-		Layers: []Layer{LayerTLS},
-		Source: "DESIGN section 4, rule 6",
+		ID:         "tls-dies-whatever-name",
+		Says:       "The handshake dies alike with a neutral name.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "DESIGN section 4, rule 6",
+		Signatures: []Signature{TLSResetOther, TLSTimeoutOther, TLSEOFOther, TLSAlertOther},
+		Needs:      "a handshake that dies, and control N that met the same failure there",
+		Refuses:    "that it is a block without evidence from the path, a reference vantage that passes, or a second network",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if c.Kind() == "" || !c.NeutralFailedAlike() {
 				return nil
@@ -111,10 +139,13 @@ var tlsRules = []Rule{
 		},
 	},
 	{
-		ID:     "tls-dies-uncontrolled",
-		Says:   "The handshake dies, and no neutral name spoke clearly at the same place.",
-		Layers: []Layer{LayerTLS},
-		Source: "DESIGN section 4, rule 10",
+		ID:         "tls-dies-uncontrolled",
+		Says:       "The handshake dies, and no neutral name spoke clearly at the same place.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "DESIGN section 4, rule 10",
+		Signatures: []Signature{TLSResetSNI, TLSTimeoutSNI, TLSEOFSNI, TLSAlertSNI},
+		Needs:      "a handshake that dies",
+		Refuses:    "that the name matters: control N was not made, or met another failure",
 		Judge: func(c *Case) *Finding {
 			if c.Kind() == "" {
 				return nil
@@ -126,7 +157,7 @@ var tlsRules = []Rule{
 
 // foreignChain tells an interception of this name from one of everything here and from a private CA.
 func foreignChain(c *Case) *Finding {
-	if !c.T.Failure.IsCertificate() || c.T.TLS == nil || c.T.TLS.ChainRoot != "none" {
+	if !c.T.Failure.IsCertificate() || c.T.TLS == nil || c.T.TLS.ChainRoot != RootNone {
 		return nil
 	}
 	if c.view.forged(hostOf(c), c.Addr()) {
@@ -142,7 +173,7 @@ func foreignChain(c *Case) *Finding {
 		return inconclusive("", "the chain leads to no root, and the reference vantage is shown the same key: it is the server's own")
 	case !c.view.vouchedFor(c.Name, c.Addr()) && c.Origin != FromCatalogue:
 		return inconclusive(TLSMITM, "the chain leads to no root, but no other resolver vouches for this address")
-	case c.N != nil && c.N.TLS != nil && c.N.TLS.ChainRoot == "bundle":
+	case c.N != nil && c.N.TLS.proves():
 		return blocked(TLSMITM, Likely, "the target's name gets a chain that leads to no root; a neutral name at the same place gets the edge's own")
 	case c.imposterElsewhere():
 		return blocked(TLSMITM, Likely, "two addresses that other resolvers vouch for show a chain that leads to no root; neutral hosts show their own")
@@ -153,7 +184,7 @@ func foreignChain(c *Case) *Finding {
 // imposterElsewhere says whether the name met a foreign chain by the same issuer at another address in another network.
 func (c *Case) imposterElsewhere() bool {
 	for _, d := range c.all {
-		if d.Layer == LayerTLS && d.T.TLS != nil && d.T.TLS.ChainRoot == "none" && d.T.TLS.LeafIssuer == c.T.TLS.LeafIssuer && network(d.Addr()) != network(c.Addr()) {
+		if d.Layer == LayerTLS && d.T.TLS != nil && d.T.TLS.ChainRoot == RootNone && d.T.TLS.LeafIssuer == c.T.TLS.LeafIssuer && network(d.Addr()) != network(c.Addr()) {
 			return true
 		}
 	}

@@ -26,11 +26,15 @@ const (
 
 var volumeRules = []Rule{
 	{
-		ID:     "volume-cut-with-name",
-		Since:  "2026-11-23.2",
-		Says:   "The target's stream stalls or dies after some kilobytes; the same object under a neutral name passes that count.",
-		Layers: []Layer{layerVolume},
-		Source: volumeSource,
+		ID:         "volume-cut-with-name",
+		Since:      "2026-11-23.2",
+		Says:       "The target's stream stalls or dies after some kilobytes; the same object under a neutral name passes that count.",
+		Layers:     []Layer{layerVolume},
+		Source:     volumeSource,
+		Signatures: []Signature{TLSCutoffSNI},
+		Needs:      "a transfer that ends after some kilobytes, and control N's transfers of the same object that all bring more",
+		Refuses:    "more than a suspicion of one stall",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			t := c.transfers(T)
 			cut := t[len(t)-1]
@@ -48,11 +52,14 @@ var volumeRules = []Rule{
 		},
 	},
 	{
-		ID:     "volume-cut-whatever-name",
-		Since:  "2026-11-23.2",
-		Says:   "The stream stalls or dies after some kilobytes whatever the name: the server's doing, or that of somebody who dislikes its address.",
-		Layers: []Layer{layerVolume},
-		Source: volumeSource,
+		ID:         "volume-cut-whatever-name",
+		Since:      "2026-11-23.2",
+		Says:       "The stream stalls or dies after some kilobytes whatever the name: the server's doing, or that of somebody who dislikes its address.",
+		Layers:     []Layer{layerVolume},
+		Source:     volumeSource,
+		Signatures: []Signature{TLSCutoffIP},
+		Needs:      "a transfer that ends after some kilobytes",
+		Refuses:    "whether the server or somebody who dislikes its address ends it",
 		Judge: func(c *Case) *Finding {
 			t := c.transfers(T)
 			if cut := t[len(t)-1]; c.cutOff(cut) {
@@ -62,11 +69,15 @@ var volumeRules = []Rule{
 		},
 	},
 	{
-		ID:     "volume-slow-with-name",
-		Since:  "2026-11-23.2",
-		Says:   "The same object from the same server comes many times slower under the target's name than under a neutral one, taken in turns.",
-		Layers: []Layer{layerVolume},
-		Source: volumeSource,
+		ID:         "volume-slow-with-name",
+		Since:      "2026-11-23.2",
+		Says:       "The same object from the same server comes many times slower under the target's name than under a neutral one, taken in turns.",
+		Layers:     []Layer{layerVolume},
+		Source:     volumeSource,
+		Signatures: []Signature{ThrottleSNI},
+		Needs:      "three transfers with each name, taken in turns, the slowest of control N's faster than the fastest of the target's, and medians that lie far apart",
+		Refuses:    "that a busy line or a slow server holds anything back",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			t, n := goodputs(c.transfers(T)), goodputs(c.transfers(N))
 			// Loss and a busy Wi-Fi make single transfers slow: three of each, taken in turns, and the best of

@@ -150,6 +150,17 @@ func (v *view) received(conn int) (n int64) {
 	return n
 }
 
+// shookHands says whether the handshake of a connection was seen to pass.
+func (v *view) shookHands(conn int) bool {
+	for i := range v.m.Observations {
+		o := &v.m.Observations[i]
+		if o.Conn == conn && (o.Operation == TLSHandshake || o.Operation == QUICHandshake) && (o.OK() || o.Failure.IsCertificate()) {
+			return true
+		}
+	}
+	return false
+}
+
 // leastRTT is the least round-trip time known to an address: what the history knows, since a box that
 // accepts in the server's place shortens those of this round; else the least of at least two connects
 // of this round (one alone may hide a retransmitted SYN).

@@ -3,7 +3,10 @@ package probe
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
@@ -13,50 +16,68 @@ import (
 // whose it is. Chosen by us.
 const leafNames = 8
 
-// The words of TLS.ChainRoot.
-const (
-	rootBundle = "bundle"
-	rootNone   = "none"
-)
-
 // errNoChain is what a handshake without certificates would be; crypto/tls lets none pass.
 var errNoChain = errors.New("tls: the server shows no certificate")
 
 // verify checks a chain as crypto/tls would, but after the handshake, so that the peer has proved
 // the key of what it showed, and what it serves can still be seen. An empty name is not checked: a
 // target that is addresses alone has none.
+//
+// What only the machine's own store trusts does not verify. The error is that of the bundle.
 func (h Host) verify(chain []*x509.Certificate, name string) error {
 	if len(chain) == 0 {
 		return errNoChain
 	}
-	if err := h.verifyAt(chain, name, time.Now()); err != nil {
-		return &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
+	var first error
+	for _, a := range h.trusted() {
+		err := a.verify(chain, name, time.Now())
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
 	}
-	return nil
+	return &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: first}
 }
 
-func (h Host) verifyAt(chain []*x509.Certificate, name string, at time.Time) error {
+func (a rootSet) verify(chain []*x509.Certificate, name string, at time.Time) error {
 	between := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
-	_, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: h.Roots, Intermediates: between, CurrentTime: at})
+	_, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: a.pool, Intermediates: between, CurrentTime: at})
 	return err
 }
 
-// rootOf says whether a chain leads to a root of ours, whatever the name, and whatever the date: an
-// expired certificate, or a clock that is wrong at home, makes no forgery. So the ends of the leaf's
-// own time are tried too.
+// rootOf says where a chain leads, whatever the name, and whatever the date: an expired certificate, or
+// a clock that is wrong at home, makes no forgery. So the ends of the leaf's own time are tried too.
+//
+// The machine's own store is asked last, and for what nothing else knows. On Windows and macOS that is the
+// platform's own verifier.
 func (h Host) rootOf(chain []*x509.Certificate) string {
 	if len(chain) == 0 {
 		return ""
 	}
-	for _, at := range []time.Time{time.Now(), chain[0].NotAfter, chain[0].NotBefore} {
-		if h.verifyAt(chain, "", at) == nil {
-			return rootBundle
+	sets := h.trusted()
+	if second, ok := h.secondOpinion(); ok {
+		sets = append(sets, second)
+	}
+	for _, a := range sets {
+		for _, at := range []time.Time{time.Now(), chain[0].NotAfter, chain[0].NotBefore} {
+			if a.verify(chain, "", at) == nil {
+				return a.word
+			}
 		}
 	}
-	return rootNone
+	return measurements.RootNone
+}
+
+// timestamps is the extension with which a leaf shows that it stands in public logs (RFC 6962, section 3.3).
+var timestamps = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11129, 2, 4, 2}
+
+func logged(leaf *x509.Certificate) bool {
+	return slices.ContainsFunc(leaf.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(timestamps) })
 }
 
 // describe puts what a handshake has agreed on, and the peer's chain, into the record. It is used on
@@ -76,5 +97,6 @@ func describe(t *measurements.TLS, cs tls.ConnectionState) {
 		leaf := cs.PeerCertificates[0]
 		t.LeafNames = leaf.DNSNames[:min(len(leaf.DNSNames), leafNames)]
 		t.LeafIssuer = leaf.Issuer.String()
+		t.Logged = logged(leaf)
 	}
 }

@@ -24,6 +24,14 @@ type Host struct {
 	// nil means: ask the kernel by connecting an unsent UDP socket to a documentation address.
 	Routable func(network string) bool
 
-	// Roots verifies certificate chains. nil means the platform's roots.
+	// Roots verifies certificate chains. nil means the dated bundle of Mozilla's roots that is compiled
+	// into this program (RootsDate).
 	Roots *x509.CertPool
+
+	// Extra are roots that the configuration adds to those. nil means none.
+	Extra *x509.CertPool
+
+	// System are the roots that the machine's own programs trust: a second opinion about a chain, never a
+	// proof. nil means the platform's where Roots is nil too; another internet then has none.
+	System *x509.CertPool
 }

@@ -34,7 +34,8 @@ func (in TLSInput) shape() measurements.Shape {
 }
 
 // TLS measures a TLS handshake on a fresh connection: the hello has the wanted shape, and the chain is
-// verified with the host's roots once the handshake is through.
+// verified with the host's roots once the handshake is through; those of the machine's own store prove
+// nothing, and are asked for a second opinion (TLS.ChainRoot).
 //
 // It fails when the connection dies (reset, EOF, timeout), when the peer sends an alert or what is no
 // TLS, or when the chain does not verify (ssl_*). In the last case alone the handshake is complete,
@@ -74,12 +75,12 @@ func (h Host) seen(in TLSInput, state *shown) *measurements.TLS {
 	return t
 }
 
-// root is TLS.ChainRoot. A chain that verifies needs no second look.
+// root is TLS.ChainRoot. A chain that verifies needs no second look where one set of roots can say so.
 func (h Host) root(err error, state *shown) string {
-	if chain := state.get().PeerCertificates; err != nil || len(chain) == 0 {
+	if chain := state.get().PeerCertificates; err != nil || len(chain) == 0 || h.Extra != nil {
 		return h.rootOf(chain)
 	}
-	return rootBundle
+	return measurements.RootBundle
 }
 
 // config is our side of a handshake. crypto/tls itself verifies nothing: verify does, afterwards.

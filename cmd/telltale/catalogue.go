@@ -142,6 +142,6 @@ type versionCmd struct{}
 // Run prints the versions that every record names.
 func (versionCmd) Run(t terminal) error {
 	s := software(config.Default())
-	_, _ = fmt.Fprintf(t.out, "telltale %s (rules %s, catalogue %.12s, %s %s/%s)\n", s.Version, s.Rules, s.Catalogue, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, _ = fmt.Fprintf(t.out, "telltale %s (rules %s, catalogue %.12s, roots %s, %s %s/%s)\n", s.Version, s.Rules, s.Catalogue, s.Roots, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return nil
 }

@@ -35,6 +35,7 @@ type cli struct {
 	Once      onceCmd      `cmd:"" help:"One round now."`
 	Demo      demoCmd      `cmd:"" help:"The whole program on an emulated, censored internet: nothing leaves this machine."`
 	Lab       labCmd       `cmd:"" help:"The emulated internet's scenarios, and what we make of them."`
+	Judge     judgeCmd     `cmd:"" help:"Judge stored measurements again, by today's rules."`
 	Catalogue catalogueCmd `cmd:"" help:"List what would be contacted, and why."`
 	Check     checkCmd     `cmd:"" help:"Read the config and say what is wrong with it, all of it at once."`
 	Consent   consentCmd   `cmd:"" help:"Show what running this means, and record the answer."`

@@ -34,10 +34,7 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	if err := only(cfg, o.App); err != nil {
 		return err
 	}
-	host, err := realHost(cfg)
-	if err != nil {
-		return err
-	}
+	host := realHost(cfg)
 	plan, err := newPlan(cfg, host)
 	if err != nil {
 		return err

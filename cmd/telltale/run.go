@@ -23,10 +23,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	log := c.logger(t.err)
-	host, err := realHost(cfg)
-	if err != nil {
-		return err
-	}
+	host := realHost(cfg)
 	plan, err := newPlan(cfg, host)
 	if err != nil {
 		return err

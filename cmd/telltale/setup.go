@@ -73,19 +73,16 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// realHost is the real network, with the configured roots beside the platform's.
-func realHost(cfg *config.Config) (probe.Host, error) {
+// realHost is the real network. The configured roots stand beside the bundle's.
+func realHost(cfg *config.Config) probe.Host {
 	if len(cfg.ExtraRoots) == 0 {
-		return probe.Host{}, nil
+		return probe.Host{}
 	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
+	extra := x509.NewCertPool()
 	for _, pem := range cfg.ExtraRoots {
-		pool.AppendCertsFromPEM(pem)
+		extra.AppendCertsFromPEM(pem) // config has seen that it is one
 	}
-	return probe.Host{Roots: pool}, nil
+	return probe.Host{Extra: extra}
 }
 
 // volumeEvery is in how many rounds each target's transfers are measured once: at the default interval
@@ -113,7 +110,7 @@ func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 }
 
 func software(cfg *config.Config) measurements.Software {
-	s := measurements.Software{Version: version, Rules: measurements.RulesVersion, Catalogue: cfg.CatalogueHash}
+	s := measurements.Software{Version: version, Rules: measurements.RulesVersion, Catalogue: cfg.CatalogueHash, Roots: probe.RootsDate()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, kv := range info.Settings {
 			if kv.Key == "vcs.revision" {

@@ -24,7 +24,7 @@ func Parse(line []byte) (measurements.Measurement, error) {
 
 func parse(line []byte) (measurements.Measurement, error) {
 	var none measurements.Measurement
-	if err := bounded(line); err != nil {
+	if err := CheckSize(line); err != nil {
 		return none, err
 	}
 	// Only what is needed is decoded: OONI's own keys are written for others.
@@ -47,6 +47,9 @@ func parse(line []byte) (measurements.Measurement, error) {
 		return none, fmt.Errorf("x_telltale.schema is %.40q, not %q", in.TestKeys.Telltale.Schema, schema)
 	}
 	m := in.TestKeys.Telltale.Measurement
+	if err := m.Check(); err != nil {
+		return none, fmt.Errorf("x_telltale.%w", err)
+	}
 	for i := range in.TestKeys.TLSHandshakes {
 		if err := in.TestKeys.TLSHandshakes[i].attach(&m); err != nil {
 			return none, fmt.Errorf("tls_handshakes[%d]: %w", i, err)

@@ -1,9 +1,6 @@
 package ooni
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -16,40 +13,17 @@ import (
 // An error of r ends it. Blank lines are passed over; the last line needs no line feed.
 func Read(r io.Reader) iter.Seq2[measurements.Measurement, error] {
 	return func(yield func(measurements.Measurement, error) bool) {
-		b := bufio.NewReaderSize(r, 64<<10)
-		for n := 1; ; n++ {
-			line, err := readLine(b)
-			if err != nil && !errors.Is(err, io.EOF) {
-				yield(measurements.Measurement{}, fmt.Errorf("line %d: %w", n, err))
-				return
-			}
-			if text := bytes.TrimSpace(line); len(text) > 0 {
-				m, parseErr := Parse(text)
-				if parseErr != nil {
-					parseErr = fmt.Errorf("line %d: %w", n, parseErr)
-				}
-				if !yield(m, parseErr) {
-					return
-				}
+		for line, err := range Lines(r) {
+			var m measurements.Measurement
+			if err == nil {
+				m, err = Parse(line.Text)
 			}
 			if err != nil {
+				err = fmt.Errorf("line %d: %w", line.Number, err)
+			}
+			if !yield(m, err) {
 				return
 			}
-		}
-	}
-}
-
-// readLine reads to the next line feed. Of a line that is too long it keeps just enough for Parse to
-// say so, whatever its length.
-func readLine(b *bufio.Reader) (line []byte, err error) {
-	for {
-		part, err := b.ReadSlice('\n')
-		if keep := MaxLine + 1 - len(line); len(part) > keep {
-			part = part[:keep]
-		}
-		line = append(line, part...)
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, err
 		}
 	}
 }

@@ -51,7 +51,7 @@ func Record(m measurements.Measurement) ([]byte, error) {
 		return nil, fmt.Errorf("ooni: measurement %s of %s: %w", m.ID, m.App, err)
 	}
 	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if err := bounded(line); err != nil {
+	if err := CheckSize(line); err != nil {
 		return nil, fmt.Errorf("ooni: measurement %s of %s: %w", m.ID, m.App, err)
 	}
 	return line, nil
@@ -101,8 +101,8 @@ func country(cc string) string {
 	return cc
 }
 
-// bounded says whether a record is of a size that Parse accepts.
-func bounded(line []byte) error {
+// CheckSize refuses a line that is too long, or holds too many values, to be decoded at all.
+func CheckSize(line []byte) error {
 	if len(line) > MaxLine {
 		return fmt.Errorf("the record has %d bytes, more than %d", len(line), MaxLine)
 	}

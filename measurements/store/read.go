@@ -1,12 +1,12 @@
 package store
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -28,6 +28,9 @@ func (s *Store) Rounds() iter.Seq2[measurements.Round, error] {
 	}
 }
 
+// maxApps bounds a round that is put together: no catalogue has so many.
+const maxApps = 64
+
 func roundsOf(lines io.Reader, yield func(measurements.Round, error) bool, fail func(error) bool) bool {
 	var r *measurements.Round
 	for m, err := range ooni.Read(lines) {
@@ -46,6 +49,12 @@ func roundsOf(lines io.Reader, yield func(measurements.Round, error) bool, fail 
 		if r == nil {
 			r = &measurements.Round{ID: m.Round, Started: m.Started}
 		}
+		if len(r.Apps) >= maxApps {
+			if !fail(fmt.Errorf("round %.40q: more than %d apps", r.ID, maxApps)) {
+				return false
+			}
+			continue
+		}
 		put(r, m)
 	}
 	return r == nil || yield(*r, nil)
@@ -54,15 +63,23 @@ func roundsOf(lines io.Reader, yield func(measurements.Round, error) bool, fail 
 // put adds a measurement to its round.
 func put(r *measurements.Round, m measurements.Measurement) {
 	if m.Started.Before(r.Started) {
-		r.Runtime += measurements.Seconds(r.Started.Sub(m.Started))
+		r.Runtime = sum(r.Runtime, measurements.Seconds(r.Started.Sub(m.Started)))
 		r.Started = m.Started
 	}
-	r.Runtime = max(r.Runtime, measurements.Seconds(m.Started.Sub(r.Started))+m.Runtime)
+	r.Runtime = max(r.Runtime, sum(measurements.Seconds(m.Started.Sub(r.Started)), m.Runtime))
 	if m.App == measurements.ControlApp && r.Gate.App == "" {
 		r.Gate = m
 		return
 	}
 	r.Apps = append(r.Apps, m)
+}
+
+// sum adds two times that are not below zero; centuries are as long as it gets.
+func sum(a, b measurements.Seconds) measurements.Seconds {
+	if s := a + b; s >= a {
+		return s
+	}
+	return math.MaxInt64
 }
 
 // Verdicts gives what was said about the stored rounds at the time, oldest first. Errors are as in
@@ -77,21 +94,36 @@ func (s *Store) Verdicts() iter.Seq2[Judged, error] {
 }
 
 func verdictsOf(lines io.Reader, yield func(Judged, error) bool, fail func(error) bool) bool {
-	scan := bufio.NewScanner(lines)
-	scan.Buffer(nil, ooni.MaxLine)
-	for n := 1; scan.Scan(); n++ {
+	for line, err := range ooni.Lines(lines) {
 		var j Judged
-		var goOn bool
-		if err := json.Unmarshal(scan.Bytes(), &j); err != nil {
-			goOn = fail(fmt.Errorf("line %d: %w", n, err))
-		} else {
-			goOn = yield(j, nil)
+		if err == nil {
+			j, err = parseJudged(line.Text)
 		}
-		if !goOn {
+		if err != nil {
+			if !fail(fmt.Errorf("line %d: %w", line.Number, err)) {
+				return false
+			}
+			continue
+		}
+		if !yield(j, nil) {
 			return false
 		}
 	}
-	return scan.Err() == nil || fail(scan.Err())
+	return true
+}
+
+func parseJudged(line []byte) (Judged, error) {
+	var j Judged
+	if err := ooni.CheckSize(line); err != nil {
+		return j, err
+	}
+	if err := json.Unmarshal(line, &j); err != nil {
+		return j, err
+	}
+	if n := len(j.Verdict.Apps); n > maxApps {
+		return j, fmt.Errorf("verdict.apps has %d entries, more than %d", n, maxApps)
+	}
+	return j, nil
 }
 
 // eachDay opens the files of a kind one by one. fail takes an error and says whether to go on; so does

@@ -107,6 +107,7 @@ func (n *Network) forgery() (*certifier, error) {
 		if err != nil {
 			return nil, err
 		}
+		c.box = true
 		n.forger = c
 	}
 	return n.forger, nil

@@ -68,6 +68,7 @@ func New(o Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
+	forger.box = true
 	p := newPlan(o, trust, forger)
 	var errs []error
 	for _, f := range o.Faults {

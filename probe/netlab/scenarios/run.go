@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -173,6 +174,14 @@ func (l *Lab) rules(s *Scenario, w *netlab.World) []netlab.Rule {
 
 func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan, error) {
 	host := w.Host()
+	if s.RootInstalled {
+		root, err := w.Network().InterceptCA()
+		if err != nil {
+			return nil, err
+		}
+		host.System = x509.NewCertPool()
+		host.System.AddCert(root)
+	}
 	system, err := host.ResolversOfSystem()
 	if err != nil {
 		return nil, err

@@ -54,6 +54,8 @@ type Scenario struct {
 	// NoIPv4 and NoIPv6: the machine has no route for the family.
 	NoIPv4 bool `toml:"no_ipv4"`
 	NoIPv6 bool `toml:"no_ipv6"`
+	// RootInstalled: the machine's own store trusts the root under which boxes intercept.
+	RootInstalled bool `toml:"root_installed"`
 	// Portal: the line ends at a captive portal.
 	Portal bool `toml:"captive_portal"`
 	// Reference is a second vantage that can be asked; without an answer there is none.

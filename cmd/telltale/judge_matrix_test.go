@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	ms "github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
+)
+
+// strength is how much is said against somebody about a target in one IP family: 0 where nothing is called
+// blocked or throttled, else more with the confidence. Layers are one here: without control D a lie of the
+// resolver may look like one of whoever answers at the false address.
+func strength(v *ms.RoundVerdict) map[string]int {
+	out := map[string]int{}
+	for _, app := range v.Apps {
+		for _, t := range app.Targets {
+			for _, l := range t.Layers {
+				place := fmt.Sprint(app.App, " ", t.Target, " ", l.Family)
+				if l.State == ms.Blocked || l.State == ms.Throttled {
+					out[place] = max(out[place], 1+slices.Index([]ms.Confidence{ms.Suspected, ms.Likely, ms.Confirmed}, l.Confidence))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// blockedBy lists which rules call something blocked, and with which signature.
+func blockedBy(v *ms.RoundVerdict) (out []string) {
+	for _, app := range v.Apps {
+		for _, t := range app.Targets {
+			for _, l := range t.Layers {
+				if l.State == ms.Blocked || l.State == ms.Throttled {
+					out = append(out, l.Rule+" "+string(l.Signature))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// The matrix is judged again, from its evidence.
+//
+// Evidence that is missing never makes more of what is left: each observation of a round is taken out in
+// turn, each control, and the gate. Every innocent scenario is edited so, and of the censored ones one for
+// each rule and signature that blocks.
+//
+// And no rule gives a signature that it does not list, or more confidence by itself than it says.
+func TestMatrixAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the matrix")
+	}
+	all, err := scenarios.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab, seen, said, censored, innocent := newLab(), map[string]bool{}, map[string]bool{}, 0, 0
+	for i := range all {
+		ran, err := lab.Run(&all[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		keepTheirWord(t, ran, said)
+		fresh := all[i].Innocent
+		for _, by := range blockedBy(&ran.Verdict) {
+			fresh = fresh || !seen[by]
+			seen[by] = true
+		}
+		if !fresh {
+			continue
+		}
+		if all[i].Innocent {
+			innocent++
+		} else {
+			censored++
+		}
+		t.Run(all[i].Name, func(t *testing.T) { withoutEach(t, ran) })
+	}
+	if len(said) < len(ms.Rules)/2 {
+		t.Errorf("only %d of %d rules spoke", len(said), len(ms.Rules))
+	}
+	if censored < 20 || innocent < 40 {
+		t.Errorf("%d censored and %d innocent scenarios; these block: %v", censored, innocent, seen)
+	}
+}
+
+func withoutEach(t *testing.T, ran *scenarios.Result) {
+	whole := ran.Round
+	before := strength(&ran.Verdict)
+	judge := func(what string, r *ms.Round) {
+		v := ms.Judge(r, ran.History)
+		for place, now := range strength(&v) {
+			if now > before[place] {
+				t.Errorf("without %s: %s rises from %d to %d: %v", what, place, before[place], now, blockedBy(&v))
+			}
+		}
+	}
+	blind := whole
+	blind.Gate.Observations = nil
+	judge("the gate", &blind)
+	for _, c := range []ms.Control{ms.N, ms.D, ms.V} {
+		r := whole
+		r.Apps = slices.Clone(r.Apps)
+		for i := range r.Apps {
+			r.Apps[i].Observations = slices.DeleteFunc(slices.Clone(r.Apps[i].Observations), func(o ms.Observation) bool { return o.Control == c })
+		}
+		judge("control "+string(c), &r)
+	}
+	for i := range whole.Gate.Observations {
+		r := whole
+		r.Gate.Observations = slices.Delete(slices.Clone(r.Gate.Observations), i, i+1)
+		judge("the gate's "+describeStep(&whole.Gate.Observations[i]), &r)
+	}
+	for a := range whole.Apps {
+		for i := range whole.Apps[a].Observations {
+			if o := &whole.Apps[a].Observations[i]; o.Control == ms.T && o.OK() && o.TLS != nil && o.TLS.Shape == ms.Small {
+				continue // the target's own success with the other hello: what it says nothing else can know
+			}
+			r := whole
+			r.Apps = slices.Clone(r.Apps[a : a+1]) // the others do not change
+			r.Apps[0].Observations = slices.Delete(slices.Clone(whole.Apps[a].Observations), i, i+1)
+			judge(r.Apps[0].App+"'s "+describeStep(&whole.Apps[a].Observations[i]), &r)
+			r.Apps[0].Observations = slices.Clone(whole.Apps[a].Observations)
+			o := &r.Apps[0].Observations[i]
+			o.TCP, o.TLS, o.HTTP, o.QUIC = nil, nil, nil, nil
+			judge("what was seen by "+r.Apps[0].App+"'s "+describeStep(o), &r)
+		}
+	}
+}
+
+func describeStep(o *ms.Observation) string {
+	return fmt.Sprintf("%s %s%s of %s at %s (%s)", o.Operation, o.Control, o.Family, o.Target, o.Endpoint, o.Failure)
+}

@@ -1,0 +1,42 @@
+package measurements
+
+// rootRules look at chains that this machine's own programs would take, and that prove nothing to us.
+var rootRules = []Rule{
+	{
+		ID:         "tls-machines-own-root",
+		Since:      "2026-11-23.2",
+		Says:       "The chain leads to a root that this machine's own store alone trusts, and neutral hosts' chains do not: somebody who may put roots there reads this name, or the service's authority is newer than our bundle.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "Durumeric et al., The Security Impact of HTTPS Interception, NDSS 2017; Sundara Raman et al., Kazakhstan, IMC 2020 (a root that people were told to install)",
+		Signatures: []Signature{TLSMITM},
+		Needs:      "a completed handshake under a chain to a root of this machine's store alone, and neutral hosts under their own chains",
+		Refuses:    "whether the household, a company or a state put the root there, or the bundle is too old",
+		Confidence: Confirmed,
+		Judge:      machinesOwnRoot,
+	},
+}
+
+// machinesOwnRoot never says more than that it looks like an interception. Who put the root there can't be
+// seen: parental controls and company boxes that read some names alone do what a state does that made
+// people install its root.
+func machinesOwnRoot(c *Case) *Finding {
+	t := c.T.TLS
+	if !c.T.Failure.IsCertificate() || t == nil || t.ChainRoot != RootSystem || c.view.forged(hostOf(c), c.Addr()) {
+		return nil
+	}
+	if c.Page != nil {
+		if cc := knownBlockPage(c.Page.HTTP); cc != "" {
+			return blocked(TLSMITM, Confirmed, "behind a chain that only this machine's own store trusts stands a block page known from "+cc)
+		}
+	}
+	const what = "the chain leads to a root that only this machine's own store trusts"
+	switch {
+	case c.SameKeyAtReference():
+		return inconclusive("", what+", and the reference vantage is shown the same key: it is the server's own")
+	case t.Logged:
+		return inconclusive("", what+", and the certificate says that it is publicly logged: an authority that is newer than our bundle is more likely than a box")
+	case c.N != nil && c.N.TLS.proves():
+		return inconclusive(TLSMITM, what+"; a neutral name at the same place gets the edge's own", "who put that root there may read this name: the household, a company or a state")
+	}
+	return inconclusive(TLSMITM, what, "nothing tells an interception from the server's own")
+}
