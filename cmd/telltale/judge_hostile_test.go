@@ -25,7 +25,7 @@ func edited(t testing.TB, line []byte, value any, path ...any) string {
 	if err := d.Decode(&record); err != nil {
 		t.Fatal(err)
 	}
-	var at any = record["test_keys"].(map[string]any)["x_telltale"]
+	at := record["test_keys"].(map[string]any)["x_telltale"]
 	for _, step := range path[:len(path)-1] {
 		if i, ok := step.(int); ok {
 			at = at.([]any)[i]

@@ -63,6 +63,11 @@ func TestMatrixAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		keepTheirWord(t, ran, said)
+		for _, m := range append([]ms.Measurement{ran.Round.Gate}, ran.Round.Apps...) {
+			if err := m.Check(); err != nil {
+				t.Errorf("%s: the evidence on %s would be refused: %v", all[i].Name, m.App, err)
+			}
+		}
 		fresh := all[i].Innocent
 		for _, by := range blockedBy(&ran.Verdict) {
 			fresh = fresh || !seen[by]

@@ -317,3 +317,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A line is where its offset says, without the white space around it, whatever its length.
+func TestLines(t *testing.T) {
+	in := "first\r\n\n \t second \u00a0\n" + strings.Repeat("x", 200_000) + "\n" + strings.Repeat("y", MaxLine+9) + "\nlast"
+	var numbers []int
+	for l, err := range Lines(strings.NewReader(in)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers = append(numbers, l.Number)
+		if at := in[l.Offset:]; !strings.HasPrefix(at, string(l.Text)) || len(l.Text) > MaxLine+1 {
+			t.Errorf("line %d is not at %d", l.Number, l.Offset)
+		}
+	}
+	if !slices.Equal(numbers, []int{1, 3, 4, 5, 6}) {
+		t.Errorf("got lines %v", numbers)
+	}
+}
