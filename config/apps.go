@@ -77,9 +77,10 @@ func (c *Config) readControls(root *strict.Table) {
 		tables = own.Tables("control", 64)
 	}
 	for _, t := range tables {
+		placebo := t.Bool("placebo", false)
 		n := probe.Control{
 			Host: t.String("host", ""), Operator: t.String("operator", ""), Scope: t.String("scope", "foreign"), Country: t.String("country", ""),
-			Addresses: catalogue.Addresses(t), Path: t.String("path", "/"), Probes: catalogue.Probes(t, []probe.Probe{probe.ProbeHTTPS, probe.ProbeH3, probe.ProbeHTTP}),
+			Addresses: catalogue.Addresses(t), Path: t.String("path", "/"), Probes: catalogue.Probes(t, neutralProbes(placebo)),
 		}
 		if !catalogue.ValidHost(n.Host) {
 			t.Fail("host", "is needed: a host name in lower case")
@@ -96,7 +97,32 @@ func (c *Config) readControls(root *strict.Table) {
 		if len(n.Path) == 0 || n.Path[0] != '/' {
 			t.Fail("path", "must begin with /")
 		}
-		c.Controls = append(c.Controls, n)
+		switch {
+		case placebo:
+			c.Placebo.Targets = append(c.Placebo.Targets, placeboOf(n))
+		default:
+			c.Controls = append(c.Controls, n)
+		}
 		t.Done()
+	}
+	if len(tables) > 0 && len(c.Controls) == 0 {
+		root.Fail("control", "must name a host that is no placebo; without the key the built-in gate is used")
+	}
+}
+
+// neutralProbes are the words that a neutral host may have: what the gate can read, or what an app has that
+// can be measured of anybody.
+func neutralProbes(placebo bool) []probe.Probe {
+	if placebo {
+		return []probe.Probe{probe.ProbeHTTPS, probe.ProbeTLS, probe.ProbeH3}
+	}
+	return []probe.Probe{probe.ProbeHTTPS, probe.ProbeH3, probe.ProbeHTTP}
+}
+
+// placeboOf makes a target of a neutral host. Its id is the host's name: it has no role.
+func placeboOf(n probe.Control) probe.Target {
+	return probe.Target{
+		ID: n.Host, Why: "nobody blocks it: what is found here is false", Source: "run by " + n.Operator,
+		Hosts: []string{n.Host}, Addresses: n.Addresses, Ports: []uint16{443}, Path: n.Path, Probes: n.Probes,
 	}
 }

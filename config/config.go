@@ -32,6 +32,7 @@ type Config struct {
 	Apps          []probe.App // the enabled ones
 	CatalogueHash string
 	Controls      []probe.Control // the gate's neutral hosts
+	Placebo       probe.App       // hosts that nobody blocks, measured like an app; without targets there are none
 
 	Reference Reference
 
@@ -90,7 +91,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{dir: filepath.Dir(name)}
+	c := &Config{dir: filepath.Dir(name), Placebo: probe.App{ID: measurements.PlaceboApp, Name: "Placebo"}}
 	c.readConsent(root.Table("consent"))
 	c.readVantage(root.Table("vantage"))
 	c.readSchedule(root.Table("schedule"))

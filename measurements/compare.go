@@ -45,9 +45,9 @@ func Compare(was, is *RoundVerdict) []Change {
 
 func appsOf(was, is *RoundVerdict) (names []string) {
 	for _, v := range []*RoundVerdict{is, was} {
-		for i := range v.Apps {
-			if !slices.Contains(names, v.Apps[i].App) {
-				names = append(names, v.Apps[i].App)
+		for _, app := range v.All() {
+			if !slices.Contains(names, app.App) {
+				names = append(names, app.App)
 			}
 		}
 	}
@@ -56,8 +56,8 @@ func appsOf(was, is *RoundVerdict) (names []string) {
 
 // appOf gives the verdict on an app; one without a state where there is none.
 func appOf(v *RoundVerdict, name string) *AppVerdict {
-	if i := slices.IndexFunc(v.Apps, func(a AppVerdict) bool { return a.App == name }); i >= 0 {
-		return &v.Apps[i]
+	if app := v.Of(name); app != nil {
+		return app
 	}
 	return &AppVerdict{}
 }

@@ -55,11 +55,10 @@ func eachOutcome(r *Round, v *RoundVerdict, each func(placeKey, *outcome)) {
 	var o outcome
 	for i := range r.Apps {
 		m := &r.Apps[i]
-		at := slices.IndexFunc(v.Apps, func(a AppVerdict) bool { return a.App == m.App })
-		if at < 0 || m.Vantage.Epoch != epoch {
+		app := v.Of(m.App)
+		if app == nil || m.Vantage.Epoch != epoch {
 			continue
 		}
-		app := &v.Apps[at]
 		trials := Trials(m, &r.Gate, app)
 		for j := range app.Targets {
 			for layers := app.Targets[j].Layers; len(layers) > 0; {
@@ -128,12 +127,12 @@ func (h *History) weigh(r *Round, v *RoundVerdict) {
 		p.advance(o, at, func(kind string) float64 { return e.benignRate(k, kind) })
 		now[k] = p
 	})
-	for i := range v.Apps {
-		for j := range v.Apps[i].Targets {
-			t := &v.Apps[i].Targets[j]
+	for _, app := range v.All() {
+		for j := range app.Targets {
+			t := &app.Targets[j]
 			for n := range t.Layers {
 				l := &t.Layers[n]
-				if p := now[placeKey{v.Apps[i].App, t.Target, l.Layer, l.Family}]; p != nil && l.State == Blocked {
+				if p := now[placeKey{app.App, t.Target, l.Layer, l.Family}]; p != nil && l.State == Blocked {
 					l.weigh(p, at, e.Withdrawn)
 				}
 			}

@@ -17,7 +17,12 @@ func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
 		Network: line.Verdict(), Apps: []AppVerdict{},
 	}
 	for i := range r.Apps {
-		out.Apps = append(out.Apps, judgeApp(rules, newView(&r.Apps[i], &r.Gate, line, pastOf(h, r, &r.Apps[i]))))
+		app := judgeApp(rules, newView(&r.Apps[i], &r.Gate, line, pastOf(h, r, &r.Apps[i])))
+		if app.App == PlaceboApp {
+			out.Placebo = &app
+			continue
+		}
+		out.Apps = append(out.Apps, app)
 	}
 	h.weigh(r, &out)
 	return out

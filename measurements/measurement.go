@@ -5,6 +5,10 @@ import "time"
 // ControlApp is the app id under which the gate's neutral hosts are measured.
 const ControlApp = "control"
 
+// PlaceboApp is the app id under which targets are measured that nobody blocks: exactly like the apps, so
+// that what is found there says how often our findings about them are false.
+const PlaceboApp = "placebo"
+
 // Measurement is everything seen of one app in one round: observations of its targets and of their
 // controls. It is kept, and can be judged again later: nothing that a rule needs lives outside it
 // and the gate's measurement of the same round.
@@ -56,6 +60,7 @@ const (
 	SkipOffline  = "offline"   // the gate found no line at all
 	SkipNoFamily = "no_family" // this machine has no route for the family
 	SkipNoAddr   = "no_address"
+	SkipTurn     = "turn"    // the other family was measured this time
 	SkipStopped  = "stopped" // the program was told to stop in mid-round
 )
 

@@ -37,10 +37,35 @@ type RoundVerdict struct {
 	DurationSeconds float64        `json:"duration_seconds"`
 	Network         NetworkVerdict `json:"network"`
 	Apps            []AppVerdict   `json:"apps"`
+	// Placebo is what is said of targets that nobody blocks; nil where there are none. A block found there
+	// is false, and says what the others are worth.
+	Placebo *AppVerdict `json:"placebo,omitempty"`
 	// Standing is what stands by this network's history, this round included; empty without one.
 	Standing []Standing `json:"standing,omitempty"`
 	// Ended is what stood before this round, and does not any more.
 	Ended []Standing `json:"ended,omitempty"`
+}
+
+// All gives the verdicts on the apps, and that on the placebo targets, if there are any, behind them.
+func (v *RoundVerdict) All() []*AppVerdict {
+	out := make([]*AppVerdict, 0, len(v.Apps)+1)
+	for i := range v.Apps {
+		out = append(out, &v.Apps[i])
+	}
+	if v.Placebo != nil {
+		out = append(out, v.Placebo)
+	}
+	return out
+}
+
+// Of gives the verdict on an app, or on the placebo targets; nil where there is none.
+func (v *RoundVerdict) Of(app string) *AppVerdict {
+	for _, a := range v.All() {
+		if a.App == app {
+			return a
+		}
+	}
+	return nil
 }
 
 // RoundSchema names the form of RoundVerdict.

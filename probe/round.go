@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	mrand "math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type Plan struct {
 	Host     Host
 	Apps     []App
+	Placebo  App // measured like the apps, and nobody blocks it; without targets there is none
 	Controls []Control
 	System   []Resolver // under test
 	Trusted  []Resolver // control D
@@ -75,13 +77,17 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	p.measureGate(ctx, gate)
 	round.Gate = gate.close()
 
-	sheets := make([]*sheet, len(p.Apps))
+	apps := p.Apps
+	if len(p.Placebo.Targets) > 0 {
+		apps = append(slices.Clone(apps), p.Placebo)
+	}
+	sheets := make([]*sheet, len(apps))
 	var wg sync.WaitGroup
 	var reference func(app string) *measurements.Reference
 	if !p.offline(&round.Gate) {
 		wg.Go(func() { reference = p.askReference(ctx) })
 	}
-	for i, app := range p.Apps {
+	for i, app := range apps {
 		sheets[i] = p.sheet(round, app.ID)
 		sheets[i].m.Targets = infos(app)
 		if p.offline(&round.Gate) {

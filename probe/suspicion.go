@@ -10,7 +10,7 @@ import (
 // Suspect puts targets with a finding under suspicion, so that their next visit begins with control N.
 // One round that finds a target ok does not clear what the history still follows.
 func Suspect(s *schedule.Suspicion, v *measurements.RoundVerdict, h *measurements.History) {
-	for _, app := range v.Apps {
+	for _, app := range v.All() {
 		for _, t := range app.Targets {
 			key := app.App + "/" + t.Target
 			switch t.State {

@@ -39,6 +39,12 @@ func (p *Plan) measureTarget(ctx context.Context, s *sheet, t Target) {
 	for _, f := range unrouted {
 		s.skip(measurements.Skip{Target: t.ID, Family: f, Reason: measurements.SkipNoFamily})
 	}
+	if s.m.App == measurements.PlaceboApp && !p.Thorough && len(routed) > 1 {
+		// A placebo calibrates; it costs the household half as much if the families take turns.
+		turn := rand.IntN(len(routed))
+		s.skip(measurements.Skip{Target: t.ID, Family: routed[1-turn], Reason: measurements.SkipTurn})
+		routed = routed[turn : turn+1]
+	}
 	var wg sync.WaitGroup
 	for _, f := range routed {
 		if len(t.Hosts) == 0 {

@@ -34,6 +34,12 @@ func (catalogueCmd) Run(c *cli, t terminal) error {
 	for _, n := range cfg.Controls {
 		_, _ = fmt.Fprintf(t.out, "  %s (%s)  %s\n", n.Host, n.Operator, strings.Join(words(n.Probes), " "))
 	}
+	if len(cfg.Placebo.Targets) > 0 {
+		_, _ = fmt.Fprintln(t.out, "\nplacebos: measured like the apps, though nobody blocks them")
+		for _, target := range cfg.Placebo.Targets {
+			_, _ = fmt.Fprintf(t.out, "  %s (%s)  %s\n", target.ID, target.Source, strings.Join(words(target.Probes), " "))
+		}
+	}
 	if cfg.Reference.URL != "" {
 		_, _ = fmt.Fprintf(t.out, "\nreference vantage\n  %s\n", cfg.Reference.URL)
 	}

@@ -70,6 +70,7 @@ func only(cfg *config.Config, ids []string) error {
 			return usagef("--app=%s: no such app; enabled are %v", id, have)
 		}
 	}
+	cfg.Placebo.Targets = nil
 	cfg.Apps = slices.DeleteFunc(cfg.Apps, func(a probe.App) bool { return !slices.Contains(ids, a.ID) })
 	return nil
 }

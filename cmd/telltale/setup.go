@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -102,7 +103,7 @@ func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 		system = found
 	}
 	return &probe.Plan{
-		Host: host, Apps: cfg.Apps, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
+		Host: host, Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 		Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
 		Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget),
 		VolumeEvery: volumeEvery, Locate: cfg.Locate, Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), Software: software(cfg), Vantage: cfg.Vantage,
@@ -126,10 +127,13 @@ func newMetrics(cfg *config.Config) *metrics.Metrics { return metrics.New(metric
 
 func metricsOptions(cfg *config.Config) metrics.Options {
 	o := metrics.Options{Families: cfg.Families, Software: software(cfg), Vantage: cfg.Vantage, GoVersion: runtime.Version()}
-	for _, app := range cfg.Apps {
+	for _, app := range append(slices.Clone(cfg.Apps), cfg.Placebo) {
 		info := metrics.AppInfo{ID: app.ID}
 		for _, t := range app.Targets {
 			info.Targets = append(info.Targets, metrics.TargetInfo{ID: t.ID, Layers: t.Layers()})
+		}
+		if app.ID == measurements.PlaceboApp {
+			info.ID = measurements.ControlApp
 		}
 		o.Apps = append(o.Apps, info)
 	}

@@ -28,6 +28,13 @@ func printTable(w io.Writer, v *measurements.RoundVerdict) {
 			printTarget(w, &app.Targets[j])
 		}
 	}
+	if p := v.Placebo; p != nil && p.State != measurements.OK && p.State != measurements.Skipped {
+		_, _ = fmt.Fprintf(w, "\nplacebo: %s\n", p.State)
+		_, _ = fmt.Fprintln(w, wrap("  ", "nobody blocks these: what is found here is false, and so may be what is found above", tableWidth))
+		for j := range p.Targets {
+			printTarget(w, &p.Targets[j])
+		}
+	}
 }
 
 // printBrief writes the same for a screen of 24 lines that is drawn anew with every round: what is

@@ -14,20 +14,20 @@ type failureKey struct{ app, target, layer, family, reason string }
 
 // count adds up what was done in a measurement.
 func (m *Metrics) count(measured *measurements.Measurement, gate bool) {
-	asked := askedElsewhere(measured)
+	asked, app := askedElsewhere(measured), appLabel(measured.App)
 	for i := range measured.Observations {
 		o := &measured.Observations[i]
 		m.networkBytes.WithLabelValues(sent).Add(float64(max(o.Sent, 0)))
 		m.networkBytes.WithLabelValues(received).Add(float64(max(o.Received, 0)))
 		if o.Control == measurements.T && o.Layer() != "" {
-			m.countStep(measured.App, o, gate)
+			m.countStep(app, o, gate)
 			if !o.OK() && !(truthful(o) && !asked[o.Name]) {
-				m.countFailure(measured.App, o, gate)
+				m.countFailure(app, o, gate)
 			}
 		}
 	}
 	for _, t := range measurements.Trials(measured, nil, nil) {
-		m.trials.WithLabelValues(t.App, string(t.Layer), string(t.Outcome)).Inc()
+		m.trials.WithLabelValues(app, string(t.Layer), string(t.Outcome)).Inc()
 	}
 }
 

@@ -56,7 +56,7 @@ func (m *Metrics) enter(r *measurements.Round) {
 func standing(v *measurements.RoundVerdict) map[place][]measurements.Standing {
 	out := map[place][]measurements.Standing{}
 	for _, s := range v.Standing {
-		p := place{s.App, s.Target, s.Layer, s.Family}
+		p := place{appLabel(s.App), s.Target, s.Layer, s.Family}
 		out[p] = append(out[p], s)
 	}
 	return out

@@ -31,12 +31,12 @@ func (m *Metrics) Observe(r measurements.Round, v measurements.RoundVerdict) {
 	m.showStates(&v)
 	m.showNetwork(&r.Gate, &v.Network)
 	stands := standing(&v)
-	for i := range v.Apps {
-		for j := range v.Apps[i].Targets {
-			t := &v.Apps[i].Targets[j]
-			m.follow(v.Apps[i].App, t, stands, r.Started)
+	for _, app := range v.All() {
+		for j := range app.Targets {
+			t := &app.Targets[j]
+			m.follow(appLabel(app.App), t, stands, r.Started)
 			if t.State != measurements.Skipped {
-				m.lastJudged.WithLabelValues(v.Apps[i].App, t.Target).Set(unix(r.Started))
+				m.lastJudged.WithLabelValues(appLabel(app.App), t.Target).Set(unix(r.Started))
 			}
 		}
 	}
@@ -58,12 +58,12 @@ func (m *Metrics) RoundSkipped(reason string) {
 func (m *Metrics) showStates(v *measurements.RoundVerdict) {
 	show(m.appState, appStates, v.Network.State, measurements.ControlApp)
 	given := map[string]*measurements.AppVerdict{}
-	for i := range v.Apps {
-		given[v.Apps[i].App] = &v.Apps[i]
-		m.showApp(&v.Apps[i])
+	for _, app := range v.All() {
+		given[appLabel(app.App)] = app
+		m.showApp(app)
 	}
 	for _, app := range m.apps {
-		if given[app.ID] == nil {
+		if given[app.ID] == nil && app.ID != measurements.ControlApp {
 			show(m.appState, appStates, measurements.Skipped, app.ID)
 		}
 		for _, t := range app.Targets {
@@ -84,15 +84,26 @@ func judged(app *measurements.AppVerdict, target string) bool {
 }
 
 func (m *Metrics) showApp(app *measurements.AppVerdict) {
-	show(m.appState, appStates, app.State, app.App)
+	label := appLabel(app.App)
+	if label != measurements.ControlApp { // whose state is that of our own line
+		show(m.appState, appStates, app.State, label)
+	}
 	for _, t := range app.Targets {
-		show(m.targetState, layerStates, t.State, app.App, t.Target)
+		show(m.targetState, layerStates, t.State, label, t.Target)
 	}
 	for _, layer := range measurements.Layers {
 		if state := worstAt(app, layer); state != "" {
-			show(m.layerState, layerStates, state, app.App, string(layer))
+			show(m.layerState, layerStates, state, label, string(layer))
 		}
 	}
+}
+
+// appLabel is the value of the label app: the placebo targets stand beside the gate.
+func appLabel(app string) string {
+	if app == measurements.PlaceboApp {
+		return measurements.ControlApp
+	}
+	return app
 }
 
 // severity orders states as the judging does, from "not measured" to "blocked".

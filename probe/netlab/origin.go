@@ -163,7 +163,7 @@ const (
 // own, so that no fingerprint of a block page fits it.
 func page(name, at string) []byte {
 	size := pageSize
-	if path.Ext(at) != "" {
+	if path.Ext(at) != "" && at != "/robots.txt" { // whose few lines are no file (RFC 9309)
 		size = fileSize
 	}
 	var b bytes.Buffer

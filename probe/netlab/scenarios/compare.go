@@ -26,7 +26,7 @@ func (s *Scenario) Compare(v *measurements.RoundVerdict) []string {
 	var wrong []string
 	wrong = append(wrong, s.compareNetwork(v.Network)...)
 	met := make([]bool, len(s.Expect))
-	for _, app := range v.Apps {
+	for _, app := range v.All() {
 		if want, ok := s.States[app.App]; ok && want != app.State {
 			wrong = append(wrong, fmt.Sprintf("%s: want %s, found %s", app.App, want, app.State))
 		}
@@ -95,7 +95,7 @@ func Summary(v *measurements.RoundVerdict) string {
 	if v.Network.State != measurements.OK {
 		found = append(found, join(" ", "network", string(v.Network.State), string(v.Network.Signature)))
 	}
-	for _, app := range v.Apps {
+	for _, app := range v.All() {
 		for _, t := range app.Targets {
 			for _, l := range t.Layers {
 				if l.State != measurements.OK || l.Signature != "" {

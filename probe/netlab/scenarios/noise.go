@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +49,7 @@ func (l *Lab) noise(ctx context.Context, n Noise) (NoiseReport, error) {
 	r := NoiseReport{States: map[measurements.State]int{}, False: map[measurements.Confidence]int{}}
 	rnd := rand.New(rand.NewPCG(n.Seed, 0))
 	world, err := netlab.New(netlab.Options{
-		Apps: l.Apps, Controls: l.Controls, Trusted: l.Trusted, Seed: n.Seed,
+		Apps: append(slices.Clone(l.Apps), l.Placebo), Controls: l.Controls, Trusted: l.Trusted, Seed: n.Seed,
 		Access: netlab.Link{Latency: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Loss: n.Loss, Burst: n.Burst},
 	})
 	if err != nil {
@@ -63,7 +64,7 @@ func (l *Lab) noise(ctx context.Context, n Noise) (NoiseReport, error) {
 	if err != nil {
 		return r, err
 	}
-	plan.Thorough, plan.Suspicion = false, &schedule.Suspicion{}
+	plan.Thorough, plan.Suspicion, plan.Placebo = false, &schedule.Suspicion{}, l.Placebo
 	seen := map[string]time.Time{}
 	var history measurements.History
 	for start := time.Now(); time.Since(start) < until && ctx.Err() == nil; {
@@ -81,7 +82,7 @@ func (l *Lab) noise(ctx context.Context, n Noise) (NoiseReport, error) {
 // count takes a round's findings in.
 func (r *NoiseReport) count(v *measurements.RoundVerdict, seen map[string]time.Time, seed uint64, at time.Duration) {
 	r.Rounds++
-	for _, app := range v.Apps {
+	for _, app := range v.All() {
 		for _, t := range app.Targets {
 			r.Visits++
 			r.States[t.State]++

@@ -18,14 +18,14 @@ import (
 
 func lab() *scenarios.Lab {
 	cfg := config.Default()
-	return &scenarios.Lab{Apps: cfg.Apps, Controls: cfg.Controls, Trusted: cfg.Trusted, Parse: catalogue.Parse}
+	return &scenarios.Lab{Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, Trusted: cfg.Trusted, Parse: catalogue.Parse}
 }
 
 // defaultRound makes one round as `run` makes it, by the default configuration, in virtual time.
 func defaultRound(t testing.TB, access time.Duration, rules ...netlab.Rule) (round measurements.Round, wire int64) {
 	synctest.Test(&testing.T{}, func(*testing.T) {
 		cfg := config.Default()
-		w, err := netlab.New(netlab.Options{Apps: cfg.Apps, Controls: cfg.Controls, Trusted: cfg.Trusted, Access: netlab.Link{Latency: access}})
+		w, err := netlab.New(netlab.Options{Apps: append(cfg.Apps, cfg.Placebo), Controls: cfg.Controls, Trusted: cfg.Trusted, Access: netlab.Link{Latency: access}})
 		if err != nil {
 			t.Error(err)
 			return
@@ -38,7 +38,7 @@ func defaultRound(t testing.TB, access time.Duration, rules ...netlab.Rule) (rou
 			return
 		}
 		var total atomic.Int64
-		plan := &probe.Plan{Host: w.Host(), Apps: cfg.Apps, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
+		plan := &probe.Plan{Host: w.Host(), Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 			Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel, Ledger: schedule.NewLedger(cfg.Residual),
 			Bytes: func(out, in int64) { total.Add(out + in) }}
 		round = plan.Run(context.Background())

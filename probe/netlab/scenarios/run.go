@@ -21,6 +21,7 @@ import (
 // resolvers of the configuration. The emulated internet is derived from these.
 type Lab struct {
 	Apps     []probe.App
+	Placebo  probe.App
 	Controls []probe.Control
 	Trusted  []probe.Resolver
 	// Parse reads a scenario's own catalogue.
@@ -120,7 +121,7 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 		return nil, err
 	}
 	o := netlab.Options{
-		Apps: apps, Controls: l.Controls, Trusted: l.Trusted, Seed: 1, Access: access,
+		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.Controls, Trusted: l.Trusted, Seed: 1, Access: access,
 		HomeRouter: s.Home, CaptivePortal: s.Portal, Faults: l.faults(s),
 	}
 	if far != nil {
@@ -190,8 +191,12 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 	if s.Volume {
 		volume = 1
 	}
+	var placebo probe.App
+	if s.Placebo {
+		placebo = l.Placebo
+	}
 	return &probe.Plan{
-		VolumeEvery: volume,
+		VolumeEvery: volume, Placebo: placebo,
 		Host:        host, Apps: apps, Controls: l.controls(s), System: system, Trusted: l.Trusted,
 		Families: []measurements.Family{measurements.IPv4, measurements.IPv6},
 		Timeout:  10 * time.Second, Parallel: 8, Thorough: true,

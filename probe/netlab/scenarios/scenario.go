@@ -45,6 +45,8 @@ type Scenario struct {
 	Catalogue string `toml:"catalogue"`
 	// Rounds to make, one after the other; 0 means 1. They are thorough, an hour apart.
 	Rounds int `toml:"rounds"`
+	// Placebo: the targets that nobody blocks are measured too.
+	Placebo bool `toml:"placebo"`
 	// Volume: transfers are measured, in every round.
 	Volume bool `toml:"volume"`
 	// Controls, if set, keeps only the gate's hosts of these operators.
