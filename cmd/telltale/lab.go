@@ -78,48 +78,6 @@ func verdictOf(w io.Writer, r *scenarios.Result) error {
 	return errors.New("the verdict is wrong")
 }
 
-type labMatrixCmd struct {
-	Innocent bool   `help:"Only the innocent ones."`
-	App      string `placeholder:"ID" help:"Only those that measure this app."`
-}
-
-// Run runs every scenario and prints scenario, expected and found, then how many were right.
-func (m *labMatrixCmd) Run(t terminal) error {
-	all, err := scenarios.All()
-	if err != nil {
-		return err
-	}
-	var chosen []scenarios.Scenario
-	for _, s := range all {
-		if (!m.Innocent || s.Innocent) && (m.App == "" || s.Measures(m.App)) {
-			chosen = append(chosen, s)
-		}
-	}
-	right, wrong := 0, 0
-	for i, r := range runAll(newLab(), chosen) {
-		s := &chosen[i]
-		if r.err != nil {
-			wrong++
-			_, _ = fmt.Fprintf(t.out, "%-34s %s\n", s.Name, r.err)
-			continue
-		}
-		_, _ = fmt.Fprintf(t.out, "%s\n  expected %s\n  found    %s\n", s.Name, s.Expected(), scenarios.Summary(&r.result.Verdict))
-		if r.result.Right() {
-			right++
-			continue
-		}
-		wrong++
-		for _, line := range r.result.Wrong {
-			_, _ = fmt.Fprintln(t.out, "  WRONG   ", line)
-		}
-	}
-	_, _ = fmt.Fprintf(t.out, "%d right, %d wrong\n", right, wrong)
-	if wrong > 0 {
-		return fmt.Errorf("%d of %d scenarios are judged wrongly", wrong, right+wrong)
-	}
-	return nil
-}
-
 type outcome struct {
 	result *scenarios.Result
 	err    error

@@ -191,3 +191,34 @@ func TestEveryCensorIsNeeded(t *testing.T) {
 		}
 	})
 }
+
+// The tally counts each target of each scenario once, in the row of what was true of it.
+func TestTally(t *testing.T) {
+	var sum scenarios.Tally
+	for _, r := range results(t) {
+		before := sum
+		sum.Add(r)
+		n := 0
+		for _, app := range r.Verdict.All() {
+			n += len(app.Targets)
+		}
+		if got := sum.Censored.Targets + sum.Free.Targets - before.Censored.Targets - before.Free.Targets; got != n {
+			t.Errorf("%s has %d targets, %d were counted", r.Scenario.Name, n, got)
+		}
+		hit := !r.Scenario.Innocent && slices.ContainsFunc(r.Scenario.Expect, func(e scenarios.Expect) bool { return e.State != measurements.OK })
+		if hit != (sum.Censored != before.Censored) {
+			t.Errorf("%s: counted as censored: %+v, before it %+v", r.Scenario.Name, sum.Censored, before.Censored)
+		}
+	}
+	for _, row := range []scenarios.Row{sum.Censored, sum.Free} {
+		if row.Confirmed+row.Likely+row.Suspected+row.Inconclusive+row.Other+row.OK+row.Skipped != row.Targets {
+			t.Errorf("the row does not add up: %+v", row)
+		}
+	}
+	if sum.Free.AtLeast(measurements.Suspected) > 0 {
+		t.Errorf("false findings: %+v", sum.Free)
+	}
+	if likely, confirmed := sum.Censored.AtLeast(measurements.Likely), sum.Censored.AtLeast(measurements.Confirmed); !(0 < confirmed && confirmed < likely && likely < sum.Censored.AtLeast(measurements.Suspected)) {
+		t.Errorf("sensitivities: %+v", sum.Censored)
+	}
+}

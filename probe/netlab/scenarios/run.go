@@ -197,7 +197,7 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 	}
 	return &probe.Plan{
 		VolumeEvery: volume, Placebo: placebo,
-		Host:        host, Apps: apps, Controls: l.controls(s), System: system, Trusted: l.Trusted,
+		Host: host, Apps: apps, Controls: l.controls(s), System: system, Trusted: l.Trusted,
 		Families: []measurements.Family{measurements.IPv4, measurements.IPv6},
 		Timeout:  10 * time.Second, Parallel: 8, Thorough: true,
 		Ledger: schedule.NewLedger(10 * time.Minute), Without: l.Without,
