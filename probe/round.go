@@ -28,6 +28,8 @@ type Plan struct {
 
 	Timeout  time.Duration // of one step
 	Parallel int           // endpoints measured at the same time
+	// Spread is the time over which the targets' visits begin, each at a moment of its own; 0 is at once.
+	Spread time.Duration
 
 	// Thorough is `once`: N before every T, and both shapes of hello. Otherwise N comes for targets
 	// under suspicion and for a rotating eighth of the others, and one shape, at random.
@@ -66,7 +68,7 @@ type Plan struct {
 // bytes and is mostly waiting, half a second of it for late answers. Chosen by us.
 const lookupsPerSlot = 4
 
-// Run makes one round: the gate first, then all apps side by side. It returns what was seen so far
+// Run makes one round: the gate first, then the targets of all apps, in random order. It returns what was seen so far
 // when ctx ends. Every connection is closed when it returns.
 func (p *Plan) Run(ctx context.Context) measurements.Round {
 	p.slots = make(chan struct{}, max(p.Parallel, 1))
@@ -87,6 +89,7 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	if !p.offline(&round.Gate) {
 		wg.Go(func() { reference = p.askReference(ctx) })
 	}
+	var turns []func()
 	for i, app := range apps {
 		sheets[i] = p.sheet(round, app.ID)
 		sheets[i].m.Targets = infos(app)
@@ -94,10 +97,11 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 			sheets[i].skipAll(app, measurements.SkipOffline)
 			continue
 		}
-		for _, j := range mrand.Perm(len(app.Targets)) {
-			wg.Go(func() { p.measureTarget(ctx, sheets[i], app.Targets[j]) })
+		for _, t := range app.Targets {
+			turns = append(turns, func() { p.measureTarget(ctx, sheets[i], t) })
 		}
 	}
+	p.take(ctx, turns, &wg)
 	wg.Wait()
 	for _, s := range sheets {
 		if reference != nil {
@@ -107,6 +111,24 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	}
 	round.Runtime = measurements.Seconds(time.Since(round.Started))
 	return round
+}
+
+// take starts the turns in random order, whatever app they belong to: where the budget ends before the
+// round does, no app is the one that always goes without. Spread out, they are no burst on the line either.
+func (p *Plan) take(ctx context.Context, turns []func(), wg *sync.WaitGroup) {
+	for _, i := range mrand.Perm(len(turns)) {
+		wg.Go(func() {
+			if p.Spread > 0 {
+				timer := time.NewTimer(mrand.N(p.Spread))
+				defer timer.Stop()
+				select {
+				case <-timer.C:
+				case <-ctx.Done(): // the turn itself says that it was stopped
+				}
+			}
+			turns[i]()
+		})
+	}
 }
 
 // offline says whether the gate got nothing from anywhere: the apps are then left alone, since

@@ -86,7 +86,7 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 	if err != nil {
 		return err
 	}
-	plan.Thorough, plan.VolumeEvery = true, 0 // what takes days to tell is the daemon's
+	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // what takes days to tell is the daemon's
 	demon := &daemon{log: log, store: kept, metrics: newMetrics(cfg), plan: plan, every: func() time.Duration { return schedule.Next(demoPause, 0, nil) }}
 	demon.metrics.RegisterSelf()
 	demon.view = web.View{Version: version, Consent: true}

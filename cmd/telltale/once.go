@@ -39,7 +39,7 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	plan.Thorough, plan.VolumeEvery = true, 0 // what takes days to tell is the daemon's
+	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // who waits wants it now; what takes days to tell is the daemon's
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if isTerminal(t.err) {

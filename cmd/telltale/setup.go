@@ -90,6 +90,15 @@ func realHost(cfg *config.Config) probe.Host {
 // three times a day, a few megabytes in all where pages are large.
 const volumeEvery = 32
 
+// A round's visits begin over this part of the mean interval, a minute at most: longer, and the gate's word
+// would be too old for the last of them. Chosen by us.
+const (
+	spreadPart = 15
+	mostSpread = time.Minute
+)
+
+func spread(interval time.Duration) time.Duration { return min(interval/spreadPart, mostSpread) }
+
 // newPlan makes the plan of a configuration on a host.
 func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 	system := []probe.Resolver{}
@@ -106,7 +115,7 @@ func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 		Host: host, Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 		Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
 		Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget),
-		VolumeEvery: volumeEvery, Locate: cfg.Locate, Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), Software: software(cfg), Vantage: cfg.Vantage,
+		Spread: spread(cfg.Interval), VolumeEvery: volumeEvery, Locate: cfg.Locate, Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), Software: software(cfg), Vantage: cfg.Vantage,
 	}, nil
 }
 

@@ -64,7 +64,7 @@ func (l *Lab) noise(ctx context.Context, n Noise) (NoiseReport, error) {
 	if err != nil {
 		return r, err
 	}
-	plan.Thorough, plan.Suspicion, plan.Placebo = false, &schedule.Suspicion{}, l.Placebo
+	plan.Thorough, plan.Suspicion, plan.Placebo, plan.Spread = false, &schedule.Suspicion{}, l.Placebo, time.Minute
 	seen := map[string]time.Time{}
 	var history measurements.History
 	for start := time.Now(); time.Since(start) < until && ctx.Err() == nil; {
