@@ -176,11 +176,19 @@ func (d *DNS) check() error {
 		return fmt.Errorf(".dns.rcode %d is out of bounds", d.Rcode)
 	}
 	for i := range d.Late {
-		if err := inTime(".after", d.Late[i].After); err != nil {
+		if err := firstOf(inTime(".after", d.Late[i].After), hopLimit(d.Late[i].HopLimit)); err != nil {
 			return fmt.Errorf(".dns.late[%d]%w", i, err)
 		}
 	}
-	return count(".dns.attempts", d.Attempts)
+	return firstOf(count(".dns.attempts", d.Attempts), hopLimit(d.HopLimit))
+}
+
+// hopLimit is of eight bits (RFC 791, section 3.1; RFC 8200, section 3).
+func hopLimit(n int) error {
+	if n < 0 || n > 255 {
+		return fmt.Errorf(".hop_limit %d is out of bounds", n)
+	}
+	return nil
 }
 
 func (t *TCPInfo) check() error {

@@ -201,11 +201,15 @@ type DNS struct {
 	// Identity is what the resolver calls itself (version.bind CH TXT, RFC 4892): it tells another
 	// resolver behind the same address.
 	Identity string `json:"identity,omitempty"`
+	// HopLimit is the IP hop limit (TTL) with which the first answer over UDP came; 0 where the platform
+	// does not tell. One who answers in the resolver's place stands elsewhere (Anonymous et al., FOCI 2020).
+	HopLimit int `json:"hop_limit,omitempty"`
 }
 
 // DNSAnswer is one further answer to a query that had one already.
 type DNSAnswer struct {
 	After     Seconds      `json:"after"` // after the query was sent
+	HopLimit  int          `json:"hop_limit,omitempty"`
 	Rcode     int          `json:"rcode"`
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 }

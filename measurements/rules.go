@@ -58,6 +58,9 @@ func judge(rules []Rule, c *Case) *Finding {
 		}
 		if f := r.Judge(c); f != nil {
 			f.Rule = r.ID
+			if why := c.otherHops(); why != "" && f.State == Blocked {
+				f.Reasons = append(f.Reasons, why)
+			}
 			return weakened(c, f)
 		}
 	}

@@ -176,6 +176,29 @@ func (c *Case) atMost(most Confidence) Confidence {
 	return most
 }
 
+// otherHops says so where an answer came with another hop limit than each of the same resolver's about
+// neutral names: who sent it stands elsewhere on the path. It is a reason and no proof, since a resolver may
+// be several machines; "" where it is not so, or not known.
+func (c *Case) otherHops() string {
+	if c.Layer != LayerDNS || c.T.DNS == nil || c.T.DNS.HopLimit == 0 || c.T.DNS.Transport != "udp" {
+		return ""
+	}
+	usual := 0
+	for i := range c.view.gate.Observations {
+		o := &c.view.gate.Observations[i]
+		if o.Operation != Resolve || o.Control != T || o.DNS == nil || o.DNS.HopLimit == 0 || o.DNS.Transport != "udp" || o.DNS.Resolver != c.T.DNS.Resolver {
+			continue
+		}
+		if usual = o.DNS.HopLimit; usual == c.T.DNS.HopLimit {
+			return ""
+		}
+	}
+	if usual == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the answer came with hop limit %d, those about neutral names with %d: somebody else sent it", c.T.DNS.HopLimit, usual)
+}
+
 func (c *Case) resolver() string {
 	if c.atHome() {
 		return "the resolver at home"

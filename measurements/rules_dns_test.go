@@ -31,3 +31,34 @@ func TestSilenceForOneFamily(t *testing.T) {
 		}
 	}
 }
+
+// An answer whose hop limit no answer about a neutral name had was sent from elsewhere; that is said of what
+// is blocked, and is no proof by itself.
+func TestAnswerFromElsewhereOnThePath(t *testing.T) {
+	told := func(transport string, hops int) *DNS {
+		return &DNS{Resolver: SystemResolver, Transport: transport, HopLimit: hops}
+	}
+	gate := &Measurement{Observations: []Observation{
+		{Operation: Resolve, DNS: told("udp", 57)}, {Operation: Resolve, DNS: told("tcp", 0)}, {Operation: Resolve, DNS: told("udp", 56)},
+		{Operation: Resolve, Control: D, DNS: told("udp", 40)},
+	}}
+	for _, test := range []struct {
+		d    *DNS
+		gate *Measurement
+		want bool
+	}{
+		{told("udp", 44), gate, true},
+		{told("udp", 40), gate, true}, // as another resolver's
+		{told("udp", 57), gate, false},
+		{told("udp", 56), gate, false},
+		{told("udp", 0), gate, false},
+		{told("tcp", 44), gate, false},
+		{told("udp", 44), &Measurement{}, false},
+		{nil, gate, false},
+	} {
+		c := &Case{view: newView(&Measurement{}, test.gate, &Line{}, nil), Layer: LayerDNS, T: &Observation{Operation: Resolve, DNS: test.d}}
+		if got := c.otherHops() != ""; got != test.want {
+			t.Errorf("%+v: got %v", test.d, got)
+		}
+	}
+}

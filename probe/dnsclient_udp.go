@@ -35,6 +35,7 @@ var udpShares = []int64{1, 2, 3}
 type arrival struct {
 	attempt int
 	b       []byte
+	hops    int // its IP hop limit; 0: not known
 	err     error
 }
 
@@ -113,6 +114,7 @@ func (u *udp) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	conn.watchHops()
 	a := attempt{id: queryID()}
 	packed, err := u.x.q.pack(a.id, len(u.attempts) == 0)
 	if err != nil {
@@ -135,7 +137,7 @@ func (u *udp) listen(number int, conn *Conn) {
 		b := make([]byte, mostUDP)
 		n, err := conn.Read(b)
 		select {
-		case u.arrivals <- arrival{number, b[:n], err}:
+		case u.arrivals <- arrival{number, b[:n], conn.lastHops(), err}:
 		case <-u.stop:
 			return
 		}
@@ -153,7 +155,7 @@ func (u *udp) hear(d arrival, next *time.Timer) {
 	case errors.Is(err, errNotOurs):
 	case u.first != nil:
 		if err == nil && d.attempt == u.from {
-			u.contradict(a, time.Since(asked.sent))
+			u.contradict(a, d.hops, time.Since(asked.sent))
 		}
 	case errors.Is(err, errJunk):
 		if u.poor == nil {
@@ -166,14 +168,14 @@ func (u *udp) hear(d arrival, next *time.Timer) {
 		}
 	default:
 		u.first, u.from, u.x.conn = &a, d.attempt, u.x.conns[d.attempt]
-		u.err = u.x.take(a)
+		u.err, u.x.seen.HopLimit = u.x.take(a), d.hops
 		next.Reset(lateWindow)
 	}
 }
 
 // contradict keeps a further answer to the same query if it says something that none before it said. A
 // truncated one without addresses says nothing.
-func (u *udp) contradict(a answer, after time.Duration) {
+func (u *udp) contradict(a answer, hops int, after time.Duration) {
 	late := u.x.seen.Late
 	if len(late) >= mostLate || a.truncated && len(a.addresses) == 0 || a.sameAs(u.first.rcode, u.first.addresses) {
 		return
@@ -183,7 +185,7 @@ func (u *udp) contradict(a answer, after time.Duration) {
 			return
 		}
 	}
-	u.x.seen.Late = append(late, measurements.DNSAnswer{After: measurements.Seconds(after), Rcode: a.rcode, Addresses: a.addresses})
+	u.x.seen.Late = append(late, measurements.DNSAnswer{After: measurements.Seconds(after), Rcode: a.rcode, Addresses: a.addresses, HopLimit: hops})
 }
 
 // end gives the step's error when err ends the listening: what was answered counts first, then what the

@@ -52,6 +52,9 @@ type Conn struct {
 	seen Traffic
 	kept []byte // read by Settle, for the next reader
 	info *measurements.TCPInfo
+
+	withHops func([]byte) (n, hops int, err error) // reads a datagram with its hop limit; nil: nobody asked
+	hops     int                                   // of the last datagram; 0: not known
 }
 
 // record starts the recording of a fresh connection to an endpoint.
@@ -83,9 +86,10 @@ func (c *Conn) Read(b []byte) (int, error) {
 
 // receive reads from the network.
 func (c *Conn) receive(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
+	n, hops, err := c.read(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.hops = hops
 	if n > 0 {
 		c.seen.Received += int64(n)
 		c.seen.Reads++
