@@ -20,6 +20,7 @@ const (
 	mostID           = 256     // bytes of an app's, a target's or an epoch's name; a host name has at most 253
 	mostCount        = 1 << 40 // bytes, or anything else that is counted
 	longest          = 30 * 24 * time.Hour
+	farthestClock    = 100 * 366 * 24 * time.Hour // a machine without a battery begins in 1970
 )
 
 // The words that a measurement may use, beside those of Layers. Evidence in other words is of a later
@@ -48,6 +49,9 @@ func (m *Measurement) Check() error {
 	}
 	if err := inTime("runtime", m.Runtime); err != nil {
 		return err
+	}
+	if m.ClockOffset != nil && time.Duration(*m.ClockOffset).Abs() > farthestClock {
+		return fmt.Errorf("clock_offset of %v is out of bounds", time.Duration(*m.ClockOffset))
 	}
 	for _, list := range []struct {
 		key       string

@@ -159,10 +159,11 @@ func (s *layerSet) verdicts() []LayerVerdict {
 // targetState is the worst layer's. The home's own troubles, and a family that is dead here, do not
 // count while the other family works.
 func targetState(line *Line, layers []LayerVerdict) State {
-	works := map[Family]bool{}
+	works, fails := map[Family]bool{}, map[Family]bool{}
 	for _, l := range layers {
-		if l.State == OK && l.Layer != LayerDNS {
-			works[l.Family] = true
+		if l.Layer != LayerDNS {
+			works[l.Family] = works[l.Family] || l.State == OK
+			fails[l.Family] = fails[l.Family] || l.State != OK
 		}
 	}
 	state := Skipped
@@ -172,14 +173,14 @@ func targetState(line *Line, layers []LayerVerdict) State {
 			other = IPv6
 		}
 		dead := line.Tried[l.Family] && !line.Alive[l.Family] && l.Layer != LayerDNS
-		if works[other] && l.State != OK && (l.State == Local || dead) {
+		if works[other] && l.State != OK && (l.State == Local && !fails[other] || dead) {
 			continue
 		}
 		if rank(l.State) > rank(state) {
 			state = l.State
 		}
 	}
-	if state == OK && len(works) == 0 {
+	if state == OK && !works[IPv4] && !works[IPv6] {
 		return Skipped // the name resolves, and nothing more was seen: a round that was stopped
 	}
 	return state

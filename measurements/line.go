@@ -22,6 +22,8 @@ type Line struct {
 	Answers bool
 	// QUICTried and QUICAlive: neutral hosts over UDP port 443.
 	QUICTried, QUICAlive map[Family]bool
+	// Clock is how far the neutral hosts' clocks are ahead of ours; nil where nobody can tell.
+	Clock *Seconds
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
 
@@ -40,12 +42,11 @@ func judgeLine(g *Measurement) *Line {
 		Alive: map[Family]bool{}, Tried: map[Family]bool{}, Resolves: map[Family]bool{},
 		QUICTried: map[Family]bool{}, QUICAlive: map[Family]bool{},
 	}
-	operators := map[string]string{}
-	all := map[string]bool{}
-	for _, t := range g.Targets {
-		operators[t.ID] = t.Operator
-		all[t.Operator] = true
+	operators, all := operatorsOf(g), map[string]bool{}
+	for _, operator := range operators {
+		all[operator] = true
 	}
+	l.Clock = ClockOffset(g)
 	tlsBy, quicBy := map[Family]map[string]bool{}, map[Family]map[string]bool{}
 	for i := range g.Observations {
 		o := &g.Observations[i]
@@ -54,12 +55,12 @@ func judgeLine(g *Measurement) *Line {
 			l.readResolve(o)
 		case Connect, TLSHandshake:
 			l.Tried[o.Family] = true
-			if o.Operation == TLSHandshake && o.OK() {
+			if o.Operation == TLSHandshake && l.shook(o) {
 				mark(tlsBy, o.Family, operators[o.Target])
 			}
 		case QUICHandshake:
 			l.QUICTried[o.Family] = true
-			if o.OK() {
+			if l.shook(o) {
 				mark(quicBy, o.Family, operators[o.Target])
 			}
 		}
@@ -113,7 +114,7 @@ func (l *Line) conclude(g *Measurement, operators int) {
 		l.State = Inconclusive
 		l.say("", "no neutral host was measured")
 	case l.Alive[IPv4] || l.Alive[IPv6]:
-		l.concludeAlive()
+		l.concludeAlive(g)
 	case portal(g):
 		l.State = Local
 		l.say(LocalCaptivePortal, "clear requests to neutral hosts are answered by something else, and no neutral host completes a verified handshake")
@@ -136,13 +137,14 @@ func (l *Line) conclude(g *Measurement, operators int) {
 }
 
 // concludeAlive looks at the parts of a line that works in one family at least.
-func (l *Line) concludeAlive() {
+func (l *Line) concludeAlive(g *Measurement) {
 	if l.Redirected {
 		l.say(DNSRedirect, "the resolver gives one name to itself over UDP and another over TCP")
 	}
 	if l.Tried[IPv6] && l.Alive[IPv4] && !l.Alive[IPv6] {
 		l.Reasons = append(l.Reasons, "IPv6 has a route here and reaches no neutral host")
 	}
+	l.concludeClock(g)
 }
 
 func (l *Line) say(s Signature, reason string) {

@@ -23,6 +23,9 @@ type Measurement struct {
 	Observations []Observation `json:"observations"`
 	Skipped      []Skip        `json:"skipped,omitempty"`
 	Hops         []HopScan     `json:"hops,omitempty"`
+	// ClockOffset is how far the neutral hosts' clocks were ahead of this machine's in this round; nil
+	// where nobody could tell. It is told for readers: judging goes by the gate's observations.
+	ClockOffset *Seconds `json:"clock_offset,omitempty"`
 	// Reference is what control R says of the app; nil where none is configured.
 	Reference *Reference `json:"reference,omitempty"`
 

@@ -238,6 +238,10 @@ type TLS struct {
 	// Logged: the leaf says that it stands in a public log (RFC 6962, section 3.3), as those of public
 	// authorities do, and those that a box makes up do not.
 	Logged bool `json:"logged,omitempty"`
+	// ValidFrom and ValidUntil are the leaf's time; set only where the chain proves the server but for the
+	// date: it was refused, and holds for the name at one end of that time.
+	ValidFrom  time.Time `json:"valid_from,omitzero"`
+	ValidUntil time.Time `json:"valid_until,omitzero"`
 	// FirstBytes are the first bytes that the peer sent, up to 256: proof of a not-TLS answer.
 	FirstBytes []byte `json:"first_bytes,omitempty"`
 }

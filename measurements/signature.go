@@ -68,6 +68,7 @@ const (
 	LocalCaptivePortal   Signature = "local.captive_portal"
 	LocalIPv6Broken      Signature = "local.ipv6_broken"
 	LocalTLSInterception Signature = "local.tls_interception"
+	LocalClock           Signature = "local.clock"
 )
 
 // Local says whether the cause is our own line, box or clock.

@@ -70,7 +70,7 @@ func (v *view) index(o *Observation) {
 			return
 		}
 		key := named{o.Name, o.Addr()}
-		if o.OK() {
+		if v.line.shook(o) {
 			v.proved[key] = true
 		} else if o.Failure.IsCertificate() {
 			v.imposter[key] = o

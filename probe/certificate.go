@@ -50,6 +50,17 @@ func (a rootSet) verify(chain []*x509.Certificate, name string, at time.Time) er
 	return err
 }
 
+// holdsThen says whether a chain proves the name at one end of its leaf's own time, under the roots that
+// prove a server.
+func (h Host) holdsThen(chain []*x509.Certificate, name string) bool {
+	if len(chain) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(h.trusted(), func(a rootSet) bool {
+		return a.verify(chain, name, chain[0].NotAfter) == nil || a.verify(chain, name, chain[0].NotBefore) == nil
+	})
+}
+
 // rootOf says where a chain leads, whatever the name, and whatever the date: an expired certificate, or
 // a clock that is wrong at home, makes no forgery. So the ends of the leaf's own time are tried too.
 //

@@ -78,6 +78,7 @@ func (h Host) QUIC(ctx context.Context, ep netip.AddrPort, in TLSInput) (*QUICCo
 		if err = h.verify(state.get().PeerCertificates, in.Name); err != nil {
 			_ = conn.Close()
 			conn = nil
+			h.tellValidity(t, &state, in.Name)
 		}
 	}
 	t.ChainRoot = h.root(err, &state)

@@ -78,6 +78,8 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	gate := p.sheet(round, measurements.ControlApp)
 	p.measureGate(ctx, gate)
 	round.Gate = gate.close()
+	clock := measurements.ClockOffset(&round.Gate)
+	round.Gate.ClockOffset = clock
 
 	apps := p.Apps
 	if len(p.Placebo.Targets) > 0 {
@@ -92,7 +94,7 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	var turns []func()
 	for i, app := range apps {
 		sheets[i] = p.sheet(round, app.ID)
-		sheets[i].m.Targets = infos(app)
+		sheets[i].m.Targets, sheets[i].m.ClockOffset = infos(app), clock
 		if p.offline(&round.Gate) {
 			sheets[i].skipAll(app, measurements.SkipOffline)
 			continue

@@ -56,6 +56,9 @@ func (h Host) TLS(ctx context.Context, conn *Conn, in TLSInput) (*tls.Conn, meas
 		err = h.verify(state.get().PeerCertificates, in.Name)
 	}
 	t.ChainRoot = h.root(err, &state)
+	if alive && err != nil {
+		h.tellValidity(t, &state, in.Name)
+	}
 	if !alive {
 		_ = conn.Close()
 		secure = nil
@@ -73,6 +76,13 @@ func (h Host) seen(in TLSInput, state *shown) *measurements.TLS {
 	t := &measurements.TLS{Shape: in.shape()}
 	describe(t, state.get())
 	return t
+}
+
+// tellValidity says of a chain that does not verify now when it does, if it is the name's own.
+func (h Host) tellValidity(t *measurements.TLS, state *shown, name string) {
+	if chain := state.get().PeerCertificates; h.holdsThen(chain, name) {
+		t.ValidFrom, t.ValidUntil = chain[0].NotBefore.UTC(), chain[0].NotAfter.UTC()
+	}
 }
 
 // root is TLS.ChainRoot. A chain that verifies needs no second look where one set of roots can say so.

@@ -41,10 +41,10 @@ type leaf struct {
 	expired bool
 }
 
-// newCertifier makes an authority of that name, valid from a year ago: time is the bubble's, which
-// in a test begins in the year 2000.
-func newCertifier(name string) (*certifier, error) {
-	c := &certifier{name: name, born: time.Now(), issued: make(map[leaf]*tls.Certificate)}
+// newCertifier makes an authority of that name, valid from a year before a time: in a test that is the
+// bubble's, which begins in the year 2000.
+func newCertifier(name string, born time.Time) (*certifier, error) {
+	c := &certifier{name: name, born: born, issued: make(map[leaf]*tls.Certificate)}
 	var keys [3]*ecdsa.PrivateKey
 	for i := range keys {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -48,14 +48,14 @@ func (f *flow) intercept(r *Rule) {
 	if page == "" {
 		page = interceptedPage
 	}
-	go f.n.impersonate(box, page)
+	go f.n.impersonate(box, page, r.Expired)
 }
 
 // impersonate serves one request, and ends with its connection.
-func (n *Network) impersonate(c *conn, page string) {
+func (n *Network) impersonate(c *conn, page string, expired bool) {
 	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(time.Minute)) // no client takes longer
-	s := tls.Server(c, &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) { return n.disguise(c.flow, h) }})
+	s := tls.Server(c, &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) { return n.disguise(c.flow, h, expired) }})
 	if _, err := http.ReadRequest(bufio.NewReader(s)); err != nil {
 		return
 	}
@@ -65,12 +65,12 @@ func (n *Network) impersonate(c *conn, page string) {
 
 // disguise is the configuration for one hello: a leaf for its name, or for the address where it has
 // none, and a protocol that it offers, so that the handshake ends with nothing amiss but the chain.
-func (n *Network) disguise(f *flow, h *tls.ClientHelloInfo) (*tls.Config, error) {
+func (n *Network) disguise(f *flow, h *tls.ClientHelloInfo, expired bool) (*tls.Config, error) {
 	forger, err := n.forgery()
 	if err != nil {
 		return nil, err
 	}
-	l := leaf{name: h.ServerName}
+	l := leaf{name: h.ServerName, expired: expired}
 	if l.name == "" {
 		l.name, l.address = f.to.Addr().String(), f.to.Addr()
 	}
@@ -103,7 +103,7 @@ func (n *Network) forgery() (*certifier, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.forger == nil {
-		c, err := newCertifier("Emulated Interceptor")
+		c, err := newCertifier("Emulated Interceptor", time.Now().Add(n.clock))
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 // certificates are a server's, under a root of their own.
 func (n *Network) certificates(t testing.TB, names ...string) *tls.Config {
 	t.Helper()
-	ca, err := newCertifier("Test")
+	ca, err := newCertifier("Test", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,7 @@ type Network struct {
 	noV6      bool
 	port      uint16
 	forger    *certifier
+	clock     time.Duration // how far the world's clocks are ahead of the vantage's
 }
 
 // The vantage's own addresses. 192.0.2.0/24 and 2001:db8::/32 are for documentation (RFC 5737, RFC 3849).

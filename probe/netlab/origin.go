@@ -106,6 +106,9 @@ func (m *machine) ownName() string {
 
 // ServeHTTP answers for every site of the machine, over whatever the request came.
 func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if m.clock != 0 {
+		w.Header().Set("Date", time.Now().Add(m.clock).UTC().Format(http.TimeFormat))
+	}
 	s := m.sites[hostOf(r.Host)]
 	switch {
 	case s != nil:

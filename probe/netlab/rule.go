@@ -42,6 +42,8 @@ type Rule struct {
 	OnPath bool `toml:"on_path"`
 	// Page is the HTTP message that "page" injects, and "intercept" serves behind its false chain.
 	Page string `toml:"page"`
+	// Expired: what "intercept" forges has expired three days ago.
+	Expired bool `toml:"expired"`
 	// After lets that many bytes of the server's stream pass before "cut" acts.
 	After int64 `toml:"after"`
 	// Rate of "throttle", bit/s.

@@ -25,6 +25,9 @@ type Options struct {
 	Access     Link        // the volunteer's own line; default: 5 ms, as fast as can be
 	Seed       uint64      // of everything that the wire leaves to chance
 
+	// Clock is how far all servers' clocks, and the dates of their certificates, are ahead of the
+	// vantage's: a vantage whose clock is wrong. Boxes on the path have the servers' time.
+	Clock time.Duration
 	// CaptivePortal puts PortalRules(false) on the wire: DNS stays honest.
 	CaptivePortal bool
 }
@@ -60,11 +63,12 @@ func New(o Options) (*World, error) {
 	if o.Access == (Link{}) {
 		o.Access = Link{Latency: 5 * time.Millisecond}
 	}
-	trust, err := newCertifier("Emulated Trust")
+	now := time.Now().Add(o.Clock)
+	trust, err := newCertifier("Emulated Trust", now)
 	if err != nil {
 		return nil, err
 	}
-	forger, err := newCertifier("Emulated Filter")
+	forger, err := newCertifier("Emulated Filter", now)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +84,7 @@ func New(o Options) (*World, error) {
 
 	w := &World{network: NewNetwork(o.Seed), trust: trust, zone: p.zone}
 	w.alive, w.end = context.WithCancel(context.Background())
+	w.network.clock = o.Clock
 	w.configure(o, p)
 	for _, m := range w.machines {
 		if err := m.start(w.network); err != nil {

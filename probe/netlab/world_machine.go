@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/telltale-probe/telltale/probe"
 )
@@ -35,7 +36,8 @@ type machine struct {
 	anyHost  http.HandlerFunc // answers for every name that is not in sites; nil: 404
 	dns      *resolver        // behind plainDNS and dnsOverTLS
 	tcp, udp map[uint16]service
-	near     bool // with the ISP or at home
+	clock    time.Duration // ahead of the vantage's
+	near     bool          // with the ISP or at home
 	trouble  trouble
 
 	// While it runs.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/telltale-probe/telltale/probe"
 )
@@ -18,6 +19,7 @@ type plan struct {
 	machines map[netip.Addr]*machine
 	trust    *certifier // issues what everybody trusts
 	forger   *certifier // issues what nobody trusts
+	clock    time.Duration
 }
 
 // newPlan lays out what the options name. Nothing in it knows an app: the words of the catalogue
@@ -29,6 +31,7 @@ func newPlan(o Options, trust, forger *certifier) *plan {
 		machines: make(map[netip.Addr]*machine),
 		trust:    trust,
 		forger:   forger,
+		clock:    o.Clock,
 	}
 	for _, app := range o.Apps {
 		for i := range app.Targets {
@@ -131,6 +134,7 @@ func (p *plan) machine(a netip.Addr, operator string) *machine {
 		m = &machine{
 			address: a,
 			issuer:  p.trust,
+			clock:   p.clock,
 			sites:   make(map[string]*site),
 			tcp:     make(map[uint16]service),
 			udp:     make(map[uint16]service),

@@ -120,9 +120,13 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 	if err != nil {
 		return nil, err
 	}
+	clock, err := duration(s.Clock)
+	if err != nil {
+		return nil, err
+	}
 	o := netlab.Options{
 		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.Controls, Trusted: l.Trusted, Seed: 1, Access: access,
-		HomeRouter: s.Home, CaptivePortal: s.Portal, Faults: l.faults(s),
+		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s),
 	}
 	if far != nil {
 		o.OtherHosts = []netlab.OtherHost{{Name: referenceHost, Path: web.ReferencePath, Serve: far.serve}}
@@ -203,6 +207,14 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 		Ledger: schedule.NewLedger(10 * time.Minute), Without: l.Without,
 		Software: measurements.Software{Version: "lab", Rules: measurements.RulesVersion},
 	}, nil
+}
+
+// duration reads a time in words; "" is none.
+func duration(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return time.ParseDuration(text)
 }
 
 func (a Access) link() (netlab.Link, error) {

@@ -60,6 +60,9 @@ type Scenario struct {
 	RootInstalled bool `toml:"root_installed"`
 	// Portal: the line ends at a captive portal.
 	Portal bool `toml:"captive_portal"`
+	// Clock is how far the world's clocks are ahead of the machine's ("-9600h": this machine lives 400 days
+	// in the future); "" means not at all.
+	Clock string `toml:"clock"`
 	// Reference is a second vantage that can be asked; without an answer there is none.
 	Reference Reference `toml:"reference"`
 	// Access is the line.
