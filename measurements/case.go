@@ -2,6 +2,7 @@ package measurements
 
 import (
 	"net/netip"
+	"slices"
 	"sort"
 )
 
@@ -23,14 +24,16 @@ type Case struct {
 	// Passed is a step of the target that passed here although T failed: the small hello, or another
 	// port of the address.
 	Passed *Observation
-	// N is the same step with a neutral name, made just before in the same trial; nil where none was made.
+	// N is the same step with a neutral name, in the same shape, made just before in the same trial; nil
+	// where none was made.
 	N *Observation
 	// V is a version-negotiation ping; nil where none was made.
 	V *Observation
 	// Page is what an unverified peer served; nil where nothing was asked.
 	Page *Observation
 
-	all []*Case // every case of the app, for "at another address too"
+	neutrals []*Observation // in every shape
+	all      []*Case        // every case of the app, for "at another address too"
 }
 
 // place is what was seen of one target at one endpoint over one transport.
@@ -112,6 +115,7 @@ func (v *view) caseOf(p *place, layer Layer) *Case {
 	if c.T == nil {
 		return nil
 	}
+	c.N = c.alike(c.neutrals)
 	c.Name, c.Family, c.Origin = c.T.Name, c.T.Family, c.T.Origin
 	if c.Layer == LayerHTTP && c.T.Transport == "tls" && !c.T.HTTP.verified() && knownBlockPage(c.T.HTTP) == "" {
 		return nil // what an imposter serves is the TLS layer's evidence, no exchange with the app
@@ -134,7 +138,7 @@ func (c *Case) take(o *Observation) {
 		// The TCP handshake carries no name: a connect made for N speaks for T as well.
 		c.keepWorst(o)
 	case o.Control == N:
-		c.N = o
+		c.neutrals = append(c.neutrals, o)
 	case o.Control == T:
 		c.keepWorst(o)
 	}
@@ -152,6 +156,25 @@ func (c *Case) keepWorst(o *Observation) {
 	case c.T.OK():
 		c.T = o
 	}
+}
+
+// alike gives the last of control N's steps that was made in the shape of the target's own: one that passed
+// in another shape changes two things at once. Exchanges have none.
+func (c *Case) alike(neutrals []*Observation) *Observation {
+	for _, n := range slices.Backward(neutrals) {
+		if n.shape() == c.T.shape() {
+			return n
+		}
+	}
+	return nil
+}
+
+// shape is that of the step's hello; "" where there was none, or nothing is known of it.
+func (o *Observation) shape() Shape {
+	if o.TLS == nil {
+		return ""
+	}
+	return o.TLS.Shape
 }
 
 // Failed says whether the target's own step failed.
@@ -173,7 +196,7 @@ func (c *Case) NeutralPassed() bool {
 // the target's until it died: what cuts every stream after so many bytes does not look at names. Bytes of
 // a connection whose handshake is not in evidence can't be counted.
 func (c *Case) NeutralGotAsFar() bool {
-	return c.NeutralPassed() && c.view.shookHands(c.T.Conn) && c.view.received(c.N.Conn) >= c.view.received(c.T.Conn)
+	return c.NeutralPassed() && c.view.shookHands(c.T.Conn) && c.view.received(c.N.Conn) >= c.view.progress(c.T)
 }
 
 // NeutralFailedAlike says whether N met the target's own failure.

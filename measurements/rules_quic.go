@@ -62,6 +62,22 @@ var quicRules = []Rule{
 		},
 	},
 	{
+		ID:         "quic-shape",
+		Since:      "2026-11-23.2",
+		Says:       "A hello of one datagram passes and one of two dies, same place and name: a path or a server that loses large hellos, or a filter that wakes up after the first.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "tldr.fail; Zohaib et al., Exposing and Circumventing SNI-based QUIC Censorship of the Great Firewall, USENIX Security 2025 (residual blocking)",
+		Signatures: []Signature{QUICTimeoutSNI},
+		Needs:      "silence, and a hello of the target in another shape that passed at the same place",
+		Refuses:    "whether the path, the server or a filter minds the second hello",
+		Judge: func(c *Case) *Finding {
+			if c.T.Failure != Timeout || c.Passed == nil {
+				return nil
+			}
+			return inconclusive(QUICTimeoutSNI, "the small hello passes and the large one, after it, does not: a path or a server that loses large hellos does that as well as a filter that wakes up late")
+		},
+	},
+	{
 		ID:         "quic-silent-with-name",
 		Says:       "QUIC with the target's name is unanswered; a neutral name over QUIC to the same address was answered just before.",
 		Layers:     []Layer{LayerQUIC},

@@ -21,7 +21,7 @@ func TestMachinesOwnRoot(t *testing.T) {
 	}
 	plain := own(func(*TLS) {})
 	neutral := step
-	neutral.Control, neutral.Conn, neutral.Name, neutral.Failure, neutral.TLS = N, 2, "neutral.example.com", SSLInvalidHostname, &TLS{ChainRoot: RootBundle}
+	neutral.Control, neutral.Conn, neutral.Name, neutral.Failure, neutral.TLS = N, 2, "neutral.example.com", SSLInvalidHostname, &TLS{Shape: Small, ChainRoot: RootBundle}
 	page := Observation{Target: "chat", Conn: 1, Operation: HTTPExchange, Transport: "tls", Family: IPv4, Endpoint: "192.0.2.10:443", Name: chatName, HTTP: &HTTP{Status: 200, Body: []byte(blockPages[0].pattern)}}
 	for _, c := range []struct {
 		name      string

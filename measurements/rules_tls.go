@@ -86,14 +86,27 @@ var tlsRules = []Rule{
 			if !c.Failed() || c.Passed == nil || c.Kind() == "" {
 				return nil
 			}
-			s := Signature("")
-			switch c.Kind() {
-			case "timeout":
-				s = TLSTimeoutFingerprint
-			case "reset":
-				s = TLSResetFingerprint
+			return inconclusive(fingerprintSignature[c.Kind()], "the small hello passes and the large one does not; nothing tells a filter from the path or the server")
+		},
+	},
+	{
+		ID:         "shape-alone",
+		Since:      "2026-11-23.2",
+		Says:       "Only the large hello was tried, and it dies with a neutral name as well: a path or a server that loses large hellos, anywhere.",
+		Layers:     []Layer{LayerTLS, LayerQUIC},
+		Source:     "tldr.fail; DESIGN section 4, local.mtu",
+		Signatures: []Signature{TLSTimeoutFingerprint, TLSResetFingerprint},
+		Needs:      "a large hello that died, control N that died alike in the same shape, and no small one",
+		Refuses:    "that an endpoint is blocked at which a small hello was not tried",
+		Judge: func(c *Case) *Finding {
+			if c.Kind() == "" || c.Passed != nil || c.T.shape() != Default || !c.NeutralFailedAlike() {
+				return nil
 			}
-			return inconclusive(s, "the small hello passes and the large one does not; nothing tells a filter from the path or the server")
+			s := Signature("")
+			if c.Layer == LayerTLS {
+				s = fingerprintSignature[c.Kind()]
+			}
+			return inconclusive(s, "a hello of more than one segment dies, with a neutral name too, and a small one was not tried in this round")
 		},
 	},
 	{
@@ -154,6 +167,9 @@ var tlsRules = []Rule{
 		},
 	},
 }
+
+// fingerprintSignature is what the death of one shape of hello looks like; "" where it has no name.
+var fingerprintSignature = map[string]Signature{"timeout": TLSTimeoutFingerprint, "reset": TLSResetFingerprint}
 
 // foreignChain tells an interception of this name from one of everything here and from a private CA.
 func foreignChain(c *Case) *Finding {

@@ -150,6 +150,21 @@ func (v *view) received(conn int) (n int64) {
 	return n
 }
 
+// progress counts how far a connection had come when an exchange on it died. A QUIC server that hears
+// nothing more sends its handshake again and again (RFC 9002, section 6.2): where no answer came, what
+// the handshake brought is all.
+func (v *view) progress(exchange *Observation) (n int64) {
+	if exchange.Transport != "quic" || exchange.HTTP != nil && exchange.HTTP.Status != 0 {
+		return v.received(exchange.Conn)
+	}
+	for i := range v.m.Observations {
+		if o := &v.m.Observations[i]; o.Conn == exchange.Conn && o.Operation == QUICHandshake {
+			n += o.Received
+		}
+	}
+	return n
+}
+
 // shookHands says whether the handshake of a connection was seen to pass.
 func (v *view) shookHands(conn int) bool {
 	for i := range v.m.Observations {

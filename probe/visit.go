@@ -212,7 +212,7 @@ func (c chain) visit(ctx context.Context, t Target, host string, w Probe, neutra
 }
 
 func (c chain) visitTLS(ctx context.Context, t Target, host string, w Probe, neutral bool) bool {
-	path := ""
+	path, shape := "", c.p.shape()
 	if w != ProbeTLS {
 		path = t.Path
 	}
@@ -221,7 +221,7 @@ func (c chain) visitTLS(ctx context.Context, t Target, host string, w Probe, neu
 		if path != "" {
 			at = "/"
 		}
-		return n.tls(ctx, neutralFor(t, host), at, measurements.Small, appBody)
+		return n.tls(ctx, neutralFor(t, host), at, shape, appBody)
 	}) {
 		return false
 	}
@@ -229,9 +229,9 @@ func (c chain) visitTLS(ctx context.Context, t Target, host string, w Probe, neu
 		return false
 	}
 	if !c.p.Thorough {
-		return c.tls(ctx, host, path, someShape(), appBody)
+		return c.tls(ctx, host, path, shape, appBody)
 	}
-	return c.tls(ctx, host, "", measurements.Small, 0) && c.tls(ctx, host, path, measurements.Default, appBody)
+	return c.tls(ctx, host, "", shape, 0) && c.tls(ctx, host, path, measurements.Default, appBody)
 }
 
 func (c chain) visitHTTP(ctx context.Context, t Target, host string, neutral bool) bool {
@@ -267,17 +267,24 @@ func (s *sheet) connectFailed(r role) bool {
 }
 
 func (c chain) visitQUIC(ctx context.Context, t Target, host string, neutral bool) bool {
+	shape := c.p.shape()
 	if neutral {
 		n := c
 		n.role.control = measurements.N
-		if !n.quic(ctx, neutralFor(t, host), "", measurements.Small, 0) && c.s.silent(n.role) {
+		at := ""
+		if t.Path != "" {
+			at = "/"
+		}
+		if !n.quic(ctx, neutralFor(t, host), at, shape, appBody) && c.s.silent(n.role) {
 			c.ping(ctx)
 		}
 	}
-	if !c.p.Thorough {
-		return c.quic(ctx, host, t.Path, someShape(), appBody)
+	// The exchange follows the first handshake: a filter that has read the name may let that one pass, and
+	// drop what comes later (Zohaib et al., USENIX Security 2025). Control N does the same.
+	if !c.quic(ctx, host, t.Path, shape, appBody) {
+		return false
 	}
-	return c.quic(ctx, host, "", measurements.Small, 0) && c.quic(ctx, host, t.Path, measurements.Default, appBody)
+	return !c.p.Thorough || c.quic(ctx, host, "", measurements.Default, 0)
 }
 
 // silent says whether the trial's QUIC handshake under this control met silence.
@@ -293,8 +300,11 @@ func (s *sheet) silent(r role) bool {
 	return false
 }
 
-func someShape() measurements.Shape {
-	if rand.IntN(2) == 0 {
+// shape is that of a visit's first hello, control N's and the target's alike: a target that dies in another
+// shape than N passed in has changed two things. `once` begins with the small one and tries the other
+// after it; the daemon takes one at random.
+func (p *Plan) shape() measurements.Shape {
+	if p.Thorough || rand.IntN(2) == 0 {
 		return measurements.Small
 	}
 	return measurements.Default

@@ -120,9 +120,6 @@ func withoutEach(t *testing.T, ran *scenarios.Result) {
 	}
 	for a := range whole.Apps {
 		for i := range whole.Apps[a].Observations {
-			if o := &whole.Apps[a].Observations[i]; o.Control == ms.T && o.OK() && o.TLS != nil && o.TLS.Shape == ms.Small {
-				continue // the target's own success with the other hello: what it says nothing else can know
-			}
 			r := whole
 			r.Apps = slices.Clone(r.Apps[a : a+1]) // the others do not change
 			r.Apps[0].Observations = slices.Delete(slices.Clone(whole.Apps[a].Observations), i, i+1)

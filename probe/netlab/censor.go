@@ -23,8 +23,8 @@ type place struct {
 }
 
 type residue struct {
-	rule  Rule
-	until time.Time
+	rule        Rule
+	from, until time.Time
 }
 
 // defaultPosition is where a box stands whose rule doesn't say: near the user, as most do (TSPU,
@@ -38,9 +38,10 @@ func (r *Rule) position() float64 {
 	return r.Position
 }
 
-// match gives the rule that decides about an event, and lets those that only impair a flow have their
-// way on it, once. The caller holds the flow's lock, or is the only one who knows the flow.
-func (n *Network) match(f *flow, e event) *Rule {
+// match gives the rules that act on an event: those that race the server's answer, and last the one
+// that decides, if one does. Those that only impair a flow have their way on it here, once. The caller
+// holds the flow's lock, or is the only one who knows the flow.
+func (n *Network) match(f *flow, e event) (act []*Rule) {
 	if f.to.Addr().IsPrivate() && f.to.Port() == 53 {
 		return nil // the home's own resolver: no box stands in between
 	}
@@ -55,16 +56,47 @@ func (n *Network) match(f *flow, e event) *Rule {
 		n.mu.Lock()
 		n.fired[r.ID]++
 		if r.Residual > 0 && r.ends() {
-			n.residual[place{f.transport, f.to}] = residue{*r, time.Now().Add(r.Residual)}
+			n.rest(f, r)
 		}
 		n.mu.Unlock()
-		if !r.impairs() {
-			return r
+		switch {
+		case r.impairs():
+			f.impair(r)
+		case r.races():
+			act = append(act, r)
+		case r.onlyArms():
+		default:
+			return append(act, r)
 		}
-		f.impair(r)
 	}
-	return nil
+	return act
 }
+
+// rest remembers what residual blocking has in store at a flow's server. A trigger that is seen while
+// it waits to begin does not make it wait again. The caller holds the network's lock.
+func (n *Network) rest(f *flow, r *Rule) {
+	at, now := place{f.transport, f.to}, time.Now()
+	left := residue{rule: *r, from: now, until: now.Add(r.Residual)}
+	if r.onlyArms() {
+		left.from = now.Add(r.Delay)
+		if old, ok := n.residual[at]; ok && now.Before(old.until) && old.from.Before(left.from) {
+			left.from = old.from
+		}
+	}
+	n.residual[at] = left
+}
+
+// races says whether a rule adds an answer, and leaves the query to others.
+func (r *Rule) races() bool {
+	switch r.Action {
+	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:
+		return r.OnPath
+	}
+	return false
+}
+
+// onlyArms says whether a rule lets its trigger pass, and acts on what comes later.
+func (r *Rule) onlyArms() bool { return r.Action == Drop && r.OnPath && r.Residual > 0 }
 
 // impairs says whether a rule lets a packet pass, and others decide about it.
 func (r *Rule) impairs() bool {
@@ -122,7 +154,7 @@ func (n *Network) rests(f *flow) *Rule {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	left, ok := n.residual[place{f.transport, f.to}]
-	if !ok || !time.Now().Before(left.until) {
+	if now := time.Now(); !ok || now.Before(left.from) || !now.Before(left.until) {
 		return nil
 	}
 	r := left.rule

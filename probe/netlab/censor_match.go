@@ -41,8 +41,12 @@ func (r *Rule) matches(f *flow, e event, since time.Duration) bool {
 		return false
 	case len(r.Addresses) > 0 && !slices.ContainsFunc(r.Addresses, func(p netip.Prefix) bool { return p.Contains(f.to.Addr()) }):
 		return false
+	case slices.ContainsFunc(r.Spares, func(p netip.Prefix) bool { return p.Contains(f.to.Addr()) }):
+		return false
+	case e.name != "" && r.oneOf(r.SparesNames, e.name):
+		return false
 	}
-	return len(r.Names) == 0 || r.names(e.name)
+	return len(r.Names) == 0 || e.name != "" && r.oneOf(r.Names, e.name)
 }
 
 // sees says whether the rule looks at packets of this kind.
@@ -53,11 +57,9 @@ func (r *Rule) sees(e event) bool {
 	return r.Protocol == e.protocol
 }
 
-func (r *Rule) names(name string) bool {
-	if name == "" {
-		return false
-	}
-	return slices.ContainsFunc(r.Names, func(pattern string) bool {
+// oneOf says whether a name fits one of the patterns.
+func (r *Rule) oneOf(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		switch {
 		case pattern == "*":
 			return true

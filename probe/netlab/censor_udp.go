@@ -20,15 +20,13 @@ func (c *datagramConn) outward(b []byte) (to netip.AddrPort, passes bool) {
 		return c.remote, c.act(r, event{}, b)
 	}
 	for _, e := range f.understand(b) {
-		r := f.n.match(f, e)
-		if r == nil {
-			continue
-		}
-		if r.Action == DNSRedirect {
-			return netip.AddrPortFrom(r.Answer[0], 53), true
-		}
-		if !c.act(r, e, b) {
-			return c.remote, false
+		for _, r := range f.n.match(f, e) {
+			if r.Action == DNSRedirect {
+				return netip.AddrPortFrom(r.Answer[0], 53), true
+			}
+			if !c.act(r, e, b) {
+				return c.remote, false
+			}
 		}
 	}
 	return c.remote, true
@@ -87,7 +85,7 @@ func (c *datagramConn) act(r *Rule, e event, b []byte) (passes bool) {
 		}
 	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:
 		if answer := r.answer(e.query); answer != nil {
-			c.inbox.put(arrival{at: at, data: answer, from: c.remote})
+			c.inbox.put(arrival{at: at.Add(r.Delay), data: answer, from: c.remote})
 		}
 		return r.OnPath
 	case QUICVersion:

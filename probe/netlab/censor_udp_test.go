@@ -126,6 +126,65 @@ func TestForgedAnswers(t *testing.T) {
 	}
 }
 
+// Several injectors may answer one query, each in its time, before the genuine answer; one that is no
+// racer decides, and those behind it see nothing.
+func TestSeveralInjectors(t *testing.T) {
+	onWire(t, far, func(t *testing.T, n *Network) {
+		n.resolve(t, resolverAt, "192.0.2.1")
+		forge := func(to string, late time.Duration, onPath bool) Rule {
+			return Rule{ID: to, Protocol: DNS, Action: DNSForge, Answer: []netip.Addr{netip.MustParseAddr(to)}, Delay: late, OnPath: onPath}
+		}
+		n.Censor(forge("198.51.100.1", 10*time.Millisecond, true), forge("198.51.100.2", 0, true))
+		if got, want := n.ask(t, "udp4", "a.org."), "NOERROR 198.51.100.2 15ms, NOERROR 198.51.100.1 25ms, NOERROR 192.0.2.1 60ms"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		n.SetRules(forge("198.51.100.1", 10*time.Millisecond, true), forge("198.51.100.2", 0, false), forge("198.51.100.3", 0, true))
+		if got, want := n.ask(t, "udp4", "a.org."), "NOERROR 198.51.100.2 15ms, NOERROR 198.51.100.1 25ms"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	})
+}
+
+// A box beside the path lets the trigger pass, and drops what is sent from a while later, for as long
+// as residual blocking goes on; a second trigger does not put it off.
+func TestWakesUpLate(t *testing.T) {
+	onWire(t, far, func(t *testing.T, n *Network) {
+		n.serveQUIC(t, edge, 100, "a.org")
+		n.Censor(Rule{Protocol: QUIC, Names: []string{"a.org"}, Action: Drop, OnPath: true, Delay: 500 * time.Millisecond, Residual: time.Minute})
+		begun := time.Now()
+		for _, at := range []time.Duration{0, 250 * time.Millisecond, 501 * time.Millisecond, 50 * time.Second, 2 * time.Minute} {
+			time.Sleep(at - time.Since(begun))
+			_, err := n.fetch(t, edge, "a.org", false)
+			if want := at < 500*time.Millisecond || at > time.Minute; (err == nil) != want {
+				t.Errorf("at %v: %v", at, err)
+			}
+		}
+	})
+}
+
+// What a white list spares passes, by address and by name.
+func TestSpares(t *testing.T) {
+	other := netip.MustParseAddrPort("198.51.100.20:443")
+	onWire(t, far, func(t *testing.T, n *Network) {
+		n.serveTLS(t, edge, "a.org", "b.org")
+		n.serveTLS(t, other, "a.org")
+		n.Censor(Rule{Protocol: TLS, Action: Reset, Spares: []netip.Prefix{netip.PrefixFrom(other.Addr(), 32)}, SparesNames: []string{".b.org"}})
+		for _, test := range []struct {
+			at     netip.AddrPort
+			name   string
+			passes bool
+		}{{edge, "a.org", false}, {edge, "b.org", true}, {other, "a.org", true}} {
+			c, err := n.shake(t, test.at, small(test.name))
+			if (err == nil) != test.passes {
+				t.Errorf("%v %s: %v", test.at, test.name, err)
+			}
+			if err == nil {
+				c.Close()
+			}
+		}
+	})
+}
+
 // A box that eats one query lets the next one on the same socket pass.
 func TestDropsOneQuery(t *testing.T) {
 	onWire(t, far, func(t *testing.T, n *Network) {

@@ -99,7 +99,12 @@ func (f *flow) outward(part []byte) bool {
 	if e.protocol == "" {
 		return true
 	}
-	return f.act(f.n.match(f, e), e)
+	for _, r := range f.n.match(f, e) {
+		if !f.act(r, e) {
+			return false
+		}
+	}
+	return true
 }
 
 // inward passes the server's bytes, up to where a rule cuts.
@@ -180,9 +185,6 @@ func (f *flow) finish(c *conn, out *half, end error) {
 // act does what a rule says to a stream that has just shown its trigger, and says whether the
 // trigger passes. The caller holds the flow's lock.
 func (f *flow) act(r *Rule, e event) (passes bool) {
-	if r == nil {
-		return true
-	}
 	if r.Action == Drop && r.Direction == "in" {
 		f.deaf = true
 		return true
@@ -194,7 +196,7 @@ func (f *flow) act(r *Rule, e event) (passes bool) {
 		return false
 	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:
 		if answer := r.answer(e.query); answer != nil {
-			in.put(append([]byte{byte(len(answer) >> 8), byte(len(answer))}, answer...), at)
+			in.put(append([]byte{byte(len(answer) >> 8), byte(len(answer))}, answer...), at.Add(r.Delay))
 		}
 		return r.OnPath
 	case Reset:
@@ -220,9 +222,11 @@ func (f *flow) syn() *Rule {
 	if r := f.n.rests(f); r != nil {
 		return r
 	}
-	r := f.n.match(f, event{protocol: TCP})
-	if r != nil && r.Direction == "in" {
-		return &Rule{Action: Drop}
+	for _, r := range f.n.match(f, event{protocol: TCP}) { // one at most: nothing races a SYN
+		if r.Direction == "in" {
+			return &Rule{Action: Drop}
+		}
+		return r
 	}
-	return r
+	return nil
 }

@@ -21,13 +21,16 @@ type Rule struct {
 	// matches x.org and everything below it; "*" any name; a name is matched whole otherwise.
 	Names []string `toml:"names"`
 	// Substring makes Names match anywhere inside the name (the t.co mistake of 2021).
-	Substring bool          `toml:"substring"`
-	Protocol  Protocol      `toml:"protocol"`  // where it looks; "" = any packet
-	Direction string        `toml:"direction"` // "out" (default: from the vantage), "in", "both"
-	Family    string        `toml:"family"`    // "ipv4", "ipv6" or ""
-	Shape     string        `toml:"shape"`     // "small": hello of one segment or datagram; "large": of several; ""
-	From      time.Duration `toml:"-"`         // window of activity since the lab's start; zero Until = no end
-	Until     time.Duration `toml:"-"`
+	Substring bool     `toml:"substring"`
+	Protocol  Protocol `toml:"protocol"`  // where it looks; "" = any packet
+	Direction string   `toml:"direction"` // "out" (default: from the vantage), "in", "both"
+	Family    string   `toml:"family"`    // "ipv4", "ipv6" or ""
+	// Spares and SparesNames are what a white list lets pass: servers' addresses, and names as in Names.
+	Spares      []netip.Prefix `toml:"spares"`
+	SparesNames []string       `toml:"spares_names"`
+	Shape       string         `toml:"shape"` // "small": hello of one segment or datagram; "large": of several; ""
+	From        time.Duration  `toml:"-"`     // window of activity since the lab's start; zero Until = no end
+	Until       time.Duration  `toml:"-"`
 	// Probability that it fires where it matches; 0 means always.
 	Probability float64 `toml:"probability"`
 
@@ -38,7 +41,9 @@ type Rule struct {
 	Code int `toml:"code"`
 	// Answer is what "dns_forge" answers with.
 	Answer []netip.Addr `toml:"answer"`
-	// OnPath: the genuine packet goes on too (an injector that races); otherwise it is eaten.
+	// OnPath: the genuine packet goes on too (an injector that races); otherwise it is eaten. An
+	// injector of DNS answers that races does not keep others from the query: several may answer it. A
+	// drop on the path lets the packet pass that shows its trigger, and waits for Delay.
 	OnPath bool `toml:"on_path"`
 	// Page is the HTTP message that "page" injects, and "intercept" serves behind its false chain.
 	Page string `toml:"page"`
@@ -50,7 +55,8 @@ type Rule struct {
 	Rate int64 `toml:"rate"`
 	// Alert is the TLS alert number of "alert"; of "quic_close" the close code (0x100+alert for TLS alerts).
 	Alert int `toml:"alert"`
-	// Delay of "delay".
+	// Delay of "delay"; how much later than it could a forged DNS answer comes; how long after its trigger
+	// an on-path drop with Residual begins.
 	Delay time.Duration `toml:"-"`
 	// Residual: after it fired, everything between the vantage and that (address, port) over that
 	// transport meets the same action for so long.

@@ -39,11 +39,39 @@ func (s *Scenario) Compare(v *measurements.RoundVerdict) []string {
 		}
 	}
 	for i, e := range s.Expect {
-		if !met[i] {
+		if !met[i] && !e.Maybe {
 			wrong = append(wrong, "expected, not found: "+e.String())
 		}
 	}
+	wrong = append(wrong, s.compareStanding(v.Standing)...)
 	slices.Sort(wrong)
+	return wrong
+}
+
+// compareStanding holds what stands by the history against what is expected to stand.
+func (s *Scenario) compareStanding(stands []measurements.Standing) []string {
+	if len(s.Stands) == 0 {
+		return nil
+	}
+	var wrong []string
+	met := make([]bool, len(s.Stands))
+	for _, st := range stands {
+		l := measurements.LayerVerdict{Layer: st.Layer, Family: st.Family, Signature: st.Signature, Confidence: st.Confidence, State: measurements.Blocked}
+		fits := false
+		for i, e := range s.Stands {
+			if e.matches(st.App, st.Target, &l) {
+				met[i], fits = true, true
+			}
+		}
+		if !fits {
+			wrong = append(wrong, fmt.Sprintf("%s/%s: %s stands, not expected", st.App, st.Target, describe(&l)))
+		}
+	}
+	for i, e := range s.Stands {
+		if !met[i] {
+			wrong = append(wrong, "expected to stand, does not: "+e.String())
+		}
+	}
 	return wrong
 }
 

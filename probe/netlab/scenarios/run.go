@@ -73,7 +73,12 @@ func (l *Lab) run(s *Scenario) (*Result, error) {
 	for i := range max(s.Rounds, 1) {
 		if i > 0 {
 			result.History.Learn(&result.Round, &result.Verdict)
+			probe.Suspect(plan.Suspicion, &result.Verdict, result.History)
+			plan.Rotation = plan.Rotation.Next()
 			time.Sleep(between)
+		}
+		if err := household(s, world); err != nil {
+			return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 		}
 		if far != nil {
 			if err := far.round(); err != nil {
@@ -104,14 +109,43 @@ func (l *Lab) apps(s *Scenario) ([]probe.App, error) {
 	return out, nil
 }
 
+// household opens a host from another device behind the vantage's address, at each of the addresses that
+// the name has: what becomes of it is of no matter.
+func household(s *Scenario, w *netlab.World) error {
+	if s.Household == "" {
+		return nil
+	}
+	at := w.Addresses(s.Household)
+	if len(at) == 0 {
+		return fmt.Errorf("household: no such host: %s", s.Household)
+	}
+	for _, a := range at {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		if conn, o := w.Host().Connect(ctx, netip.AddrPortFrom(a, 443)); o.OK() {
+			_, _ = w.Host().TLS(ctx, conn, probe.TLSInput{Name: s.Household, Shape: measurements.Default})
+			_ = conn.Close()
+		}
+		cancel()
+	}
+	return nil
+}
+
+// gate are the hosts of the scenario's gate, and those whose internet it is.
+func (l *Lab) gate(s *Scenario) []probe.Control {
+	out := slices.Clone(l.Controls)
+	for _, d := range s.Domestic {
+		out = append(out, probe.Control{Host: d.Host, Operator: d.Operator, Scope: "domestic", Country: d.Country, Path: "/", Probes: []probe.Probe{probe.ProbeHTTPS}})
+	}
+	return out
+}
+
 func (l *Lab) controls(s *Scenario) []probe.Control {
 	if l.Without[Gate] {
 		return nil
 	}
-	if len(s.Controls) == 0 {
-		return l.Controls
-	}
-	return slices.DeleteFunc(slices.Clone(l.Controls), func(c probe.Control) bool { return !slices.Contains(s.Controls, c.Operator) })
+	return slices.DeleteFunc(l.gate(s), func(c probe.Control) bool {
+		return len(s.Controls) > 0 && c.Scope != "domestic" && !slices.Contains(s.Controls, c.Operator)
+	})
 }
 
 // world builds the scenario's internet.
@@ -125,7 +159,7 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 		return nil, err
 	}
 	o := netlab.Options{
-		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.Controls, Trusted: l.Trusted, Seed: 1, Access: access,
+		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.gate(s), Trusted: l.Trusted, Seed: 1, Access: access,
 		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s),
 	}
 	if far != nil {
@@ -167,12 +201,18 @@ func (l *Lab) rules(s *Scenario, w *netlab.World) []netlab.Rule {
 		if i+1 == l.WithoutRule {
 			continue
 		}
-		for _, host := range r.Hosts {
-			for _, a := range w.Addresses(host) {
-				r.Addresses = append(r.Addresses, netip.PrefixFrom(a, a.BitLen()))
-			}
-		}
+		r.Addresses = append(r.Addresses, addressesOf(w, r.Hosts)...)
+		r.Spares = append(r.Spares, addressesOf(w, r.SparesHosts)...)
 		out = append(out, r.Rule)
+	}
+	return out
+}
+
+func addressesOf(w *netlab.World, hosts []string) (out []netip.Prefix) {
+	for _, host := range hosts {
+		for _, a := range w.Addresses(host) {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+		}
 	}
 	return out
 }
@@ -203,9 +243,10 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 		VolumeEvery: volume, Placebo: placebo,
 		Host: host, Apps: apps, Controls: l.controls(s), System: system, Trusted: l.Trusted,
 		Families: []measurements.Family{measurements.IPv4, measurements.IPv6},
-		Timeout:  10 * time.Second, Parallel: 8, Thorough: true,
+		Timeout:  10 * time.Second, Parallel: 8, Thorough: !s.Watched, Suspicion: &schedule.Suspicion{},
 		Ledger: schedule.NewLedger(10 * time.Minute), Without: l.Without,
 		Software: measurements.Software{Version: "lab", Rules: measurements.RulesVersion},
+		Vantage:  measurements.Vantage{Country: s.Country},
 	}, nil
 }
 

@@ -47,10 +47,19 @@ type Scenario struct {
 	Rounds int `toml:"rounds"`
 	// Placebo: the targets that nobody blocks are measured too.
 	Placebo bool `toml:"placebo"`
+	// Watched: the rounds are those of the daemon that watches, not of `once`: one shape of hello, and
+	// control N under suspicion or in its turn.
+	Watched bool `toml:"watched"`
 	// Volume: transfers are measured, in every round.
 	Volume bool `toml:"volume"`
 	// Controls, if set, keeps only the gate's hosts of these operators.
 	Controls []string `toml:"controls"`
+	// Domestic are further hosts of the gate, inside the vantage's country.
+	Domestic []Domestic `toml:"domestic"`
+	// Country is where the volunteer says that the vantage is.
+	Country string `toml:"country"`
+	// Household names a host that another device behind the same address opens just before each round.
+	Household string `toml:"household"`
 	// Home: the resolver under test is a forwarder inside the home.
 	Home bool `toml:"home_resolver"`
 	// NoIPv4 and NoIPv6: the machine has no route for the family.
@@ -73,6 +82,8 @@ type Scenario struct {
 	Expect []Expect       `toml:"expect"`
 	// Network is what the gate has to say; the zero value expects "ok".
 	Network ExpectNetwork `toml:"network"`
+	// Stands is what has to stand by the history after the last round: empty, nothing is asked of it.
+	Stands []Expect `toml:"stands"`
 	// States of whole apps, where they are part of the expectation.
 	States map[string]measurements.State `toml:"states"`
 }
@@ -89,12 +100,14 @@ type Access struct {
 // Rule is a netlab.Rule with its times in words and its addresses by name.
 type Rule struct {
 	netlab.Rule
-	// Hosts add the addresses to which these names honestly lead.
-	Hosts    []string `toml:"hosts"`
-	From     string   `toml:"from"`
-	Until    string   `toml:"until"`
-	Delay    string   `toml:"delay"`
-	Residual string   `toml:"residual"`
+	// Hosts add the addresses to which these names honestly lead, SparesHosts those to be spared.
+	Hosts       []string `toml:"hosts"`
+	SparesHosts []string `toml:"spares_hosts"`
+
+	From     string `toml:"from"`
+	Until    string `toml:"until"`
+	Delay    string `toml:"delay"`
+	Residual string `toml:"residual"`
 }
 
 // Expect is a finding that must be made. Empty fields match anything. What is found and not expected
@@ -108,6 +121,15 @@ type Expect struct {
 	Signature  measurements.Signature  `toml:"signature"`
 	Confidence measurements.Confidence `toml:"confidence"`
 	Rule       string                  `toml:"rule"` // the id of the rule that has to say so
+	// Maybe: it may be found as well as not. What a censor does by chance may leave the last round alone.
+	Maybe bool `toml:"maybe"`
+}
+
+// Domestic is a neutral host inside a country.
+type Domestic struct {
+	Host     string `toml:"host"`
+	Operator string `toml:"operator"`
+	Country  string `toml:"country"`
 }
 
 // ExpectNetwork is what the gate must say.
@@ -156,6 +178,9 @@ func Parse(name string, data []byte) (Scenario, error) {
 	}
 	if !s.Innocent && len(s.Expect) == 0 {
 		return s, fmt.Errorf("scenario %s: a censored world must expect a finding", name)
+	}
+	if len(s.Stands) > 0 && s.Rounds < 2 {
+		return s, fmt.Errorf("scenario %s: one round makes no history", name)
 	}
 	for i := range s.Rules {
 		if err := s.Rules[i].times(); err != nil {
