@@ -50,17 +50,24 @@ func defaultRound(t testing.TB, access time.Duration, rules ...netlab.Rule) (rou
 // A default round fits the household: it is short on a clean line, bounded on a dead one, and small.
 func TestDefaultRoundIsShortAndSmall(t *testing.T) {
 	// The emulated paths add 5 to 45 ms one way to the access line: with 1 ms the mean RTT is about 50 ms.
-	round, wire := defaultRound(t, time.Millisecond)
+	const rounds = 5 // shapes of hellos and who has control N are drawn in each: their mean is what a day costs
+	sum := int64(0)
+	for range rounds {
+		round, wire := defaultRound(t, time.Millisecond)
+		sum += wire
+		if took := time.Duration(round.Runtime); took > 5*time.Second {
+			t.Errorf("a clean round took %v, want at most 5 s", took)
+		} else {
+			t.Logf("clean: %v, %d bytes on the wire", took, wire)
+		}
+	}
+	if mean := sum / rounds; mean > 600_000 {
+		t.Errorf("a clean round took %d bytes in the mean, want at most 600000", mean)
+	} else {
+		t.Logf("clean: %d bytes on the wire in the mean of %d rounds", mean, rounds)
+	}
+	round, _ := defaultRound(t, time.Millisecond, netlab.Rule{ID: "dead", Action: netlab.Drop})
 	took := time.Duration(round.Runtime)
-	t.Logf("clean: %v, %d bytes on the wire", took, wire)
-	if took > 5*time.Second {
-		t.Errorf("a clean round took %v, want at most 5 s", took)
-	}
-	if wire > 600_000 {
-		t.Errorf("a clean round took %d bytes, want at most 600000", wire)
-	}
-	round, _ = defaultRound(t, time.Millisecond, netlab.Rule{ID: "dead", Action: netlab.Drop})
-	took = time.Duration(round.Runtime)
 	t.Logf("black-holed: %v", took)
 	if limit := 3 * config.Default().Timeout; took > limit {
 		t.Errorf("a black-holed round took %v, want at most %v", took, limit)
