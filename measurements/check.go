@@ -31,7 +31,7 @@ var (
 	families   = []Family{IPv4, IPv6}
 	origins    = []Origin{FromSystem, FromTrusted, FromCatalogue}
 	shapes     = []Shape{Small, Default}
-	chainRoots = []string{RootBundle, RootExtra, RootSystem, RootNone}
+	chainRoots = []string{RootBundle, RootExtra, RootTarget, RootSystem, RootNone}
 	endings    = []string{EndedComplete, EndedByBytes, EndedByTime, EndedByStall, EndedByFailure}
 )
 

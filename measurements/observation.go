@@ -250,13 +250,14 @@ type TLS struct {
 const (
 	RootBundle = "bundle" // the dated bundle of Mozilla's roots
 	RootExtra  = "extra"  // a root that the configuration adds
+	RootTarget = "target" // the target's own root, as the catalogue has it
 	RootSystem = "system" // a root that this machine's own store alone trusts: no proof of the server
 	RootNone   = "none"   // no root
 )
 
 // proves says whether the chain leads to a root that proves a server.
 func (t *TLS) proves() bool {
-	return t != nil && (t.ChainRoot == RootBundle || t.ChainRoot == RootExtra)
+	return t != nil && (t.ChainRoot == RootBundle || t.ChainRoot == RootExtra || t.ChainRoot == RootTarget)
 }
 
 // foreign says whether a chain was shown that leads to no such root.

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net/netip"
 
 	"github.com/telltale-probe/telltale/measurements"
@@ -14,6 +15,8 @@ type chain struct {
 	s    *sheet
 	role role
 	ep   netip.AddrPort
+	// roots are the target's own; none: the host's.
+	roots []*x509.Certificate
 }
 
 // alpn is what our hello offers over TCP: what a browser offers.
@@ -77,7 +80,7 @@ func (c chain) tls(ctx context.Context, name, path string, shape measurements.Sh
 	}
 	sctx, cancel := c.p.step(ctx)
 	defer cancel()
-	secure, h := c.p.Host.TLS(sctx, conn, TLSInput{Name: name, Shape: shape, ALPN: alpn})
+	secure, h := c.p.Host.TLS(sctx, conn, TLSInput{Name: name, Shape: shape, ALPN: alpn, Roots: c.roots})
 	c.note(h)
 	if secure == nil {
 		return false
@@ -108,7 +111,7 @@ func (c chain) quic(ctx context.Context, name, path string, shape measurements.S
 	c.role.conn = c.s.conn()
 	sctx, cancel := c.p.step(ctx)
 	defer cancel()
-	conn, h := c.p.Host.QUIC(sctx, c.ep, TLSInput{Name: name, Shape: shape})
+	conn, h := c.p.Host.QUIC(sctx, c.ep, TLSInput{Name: name, Shape: shape, Roots: c.roots})
 	c.note(h)
 	if conn == nil {
 		return false

@@ -34,4 +34,6 @@ type Host struct {
 	// System are the roots that the machine's own programs trust: a second opinion about a chain, never a
 	// proof. nil means the platform's where Roots is nil too; another internet then has none.
 	System *x509.CertPool
+
+	own bool // Roots are a target's own
 }

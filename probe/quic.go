@@ -60,6 +60,7 @@ func (c *QUICConn) Close() error {
 // QUIC is not asked for. On success the caller closes the connection; on failure it is nil. RFC 9000,
 // section 7; RFC 9001.
 func (h Host) QUIC(ctx context.Context, ep netip.AddrPort, in TLSInput) (*QUICConn, measurements.Observation) {
+	h = h.pinned(in.Roots)
 	if len(in.ALPN) == 0 {
 		in.ALPN = []string{"h3"}
 	}

@@ -78,11 +78,30 @@ type rootSet struct {
 	pool *x509.CertPool
 }
 
+// pinned is the host as one target sees it that has roots of its own: no others prove that target, not even
+// those that the configuration adds.
+func (h Host) pinned(roots []*x509.Certificate) Host {
+	if len(roots) == 0 {
+		return h
+	}
+	if h.System == nil && h.Roots == nil {
+		h.System = platform()
+	}
+	h.Roots, h.Extra, h.own = x509.NewCertPool(), nil, true
+	for _, c := range roots {
+		h.Roots.AddCert(c)
+	}
+	return h
+}
+
 // trusted are the roots that prove a server: the bundle, and what the configuration adds.
 func (h Host) trusted() []rootSet {
 	roots := h.Roots
 	if roots == nil {
 		roots = mozilla()
+	}
+	if h.own {
+		return []rootSet{{measurements.RootTarget, roots}}
 	}
 	out := []rootSet{{measurements.RootBundle, roots}}
 	if h.Extra != nil {

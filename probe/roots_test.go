@@ -128,3 +128,26 @@ func TestDayOfABundle(t *testing.T) {
 		}
 	}
 }
+
+// A target with roots of its own is proved by them alone, whatever the bundle or the configuration knows.
+func TestRootsOfATarget(t *testing.T) {
+	t.Parallel()
+	own := newAuthority()
+	h := Host{Roots: trusted.roots, Extra: forger.roots}.pinned([]*x509.Certificate{own.cert})
+	for _, c := range []struct {
+		name string
+		cert tls.Certificate
+		want string
+	}{
+		{"its own", own.issue(time.Hour, site), measurements.RootTarget},
+		{"the bundle's", good, measurements.RootNone},
+		{"the configuration's", forger.issue(time.Hour, site), measurements.RootNone},
+	} {
+		if err, word := h.verify(chainOf(c.cert), site), h.rootOf(chainOf(c.cert)); (err == nil) != (c.want == measurements.RootTarget) || word != c.want {
+			t.Errorf("%s: %v, %s", c.name, err, word)
+		}
+	}
+	if h := (Host{Roots: trusted.roots}).pinned(nil); h.own || h.Roots != trusted.roots {
+		t.Error("a target without roots of its own has others")
+	}
+}

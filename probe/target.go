@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"crypto/x509"
 	"net/netip"
 
 	"github.com/telltale-probe/telltale/measurements"
@@ -24,9 +25,11 @@ type Target struct {
 	Hosts     []string     // empty for a target that is addresses alone (data centres)
 	Addresses []netip.Addr // known-good; used when the resolver lies
 	Ports     []uint16     // at least one
-	Neutral   string       // a name that the same edge serves too (control N); "" = a random label under example.com
-	Path      string       // of the HTTP exchange
-	Probes    []Probe      // at least one
+	// Roots are the app's own, and then the only ones that prove it; none: the host's.
+	Roots     []*x509.Certificate
+	Neutral   string  // a name that the same edge serves too (control N); "" = a random label under example.com
+	Path      string  // of the HTTP exchange
+	Probes    []Probe // at least one
 	Essential bool
 	Group     string // targets of one group are alternatives: one of them is enough
 }

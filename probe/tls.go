@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"sync"
 
 	"github.com/telltale-probe/telltale/measurements"
@@ -23,6 +24,9 @@ type TLSInput struct {
 	// ALPN is what we offer, in order; empty: the extension is left out. QUIC then offers h3, since
 	// RFC 9001, section 8.1, requires one.
 	ALPN []string
+	// Roots, if any, are the only ones that prove the server: an app with an authority of its own. None:
+	// the host's.
+	Roots []*x509.Certificate
 }
 
 // shape is the input's, or the default one.
@@ -45,6 +49,7 @@ func (in TLSInput) shape() measurements.Shape {
 // A TLS 1.3 handshake is complete for us before the server has seen our last word; what it thinks of
 // it shows in the exchange. RFC 8446; OONI df-006-tlshandshake.
 func (h Host) TLS(ctx context.Context, conn *Conn, in TLSInput) (*tls.Conn, measurements.Observation) {
+	h = h.pinned(in.Roots)
 	s := beginOn(measurements.TLSHandshake, "tcp", conn, in.Name)
 	var state shown
 	secure := tls.Client(conn, in.config(&state, tls.VersionTLS12))
@@ -87,7 +92,7 @@ func (h Host) tellValidity(t *measurements.TLS, state *shown, name string) {
 
 // root is TLS.ChainRoot. A chain that verifies needs no second look where one set of roots can say so.
 func (h Host) root(err error, state *shown) string {
-	if chain := state.get().PeerCertificates; err != nil || len(chain) == 0 || h.Extra != nil {
+	if chain := state.get().PeerCertificates; err != nil || len(chain) == 0 || h.Extra != nil || h.own {
 		return h.rootOf(chain)
 	}
 	return measurements.RootBundle

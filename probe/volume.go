@@ -49,7 +49,7 @@ func (p *Plan) volume(ctx context.Context, s *sheet, t Target, sp spot) {
 			s.skip(measurements.Skip{Target: t.ID, Layer: measurements.LayerHTTP, Family: measurements.FamilyOf(sp.addr), Endpoint: ep.String(), Reason: measurements.SkipBudget})
 			return
 		}
-		c := chain{p: p, s: s, ep: ep, role: role{target: t.ID, origin: sp.origin, trial: s.trial()}}
+		c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin, trial: s.trial()}}
 		n := c
 		n.role.control = measurements.N
 		neutral, made := measurements.Observation{}, false
@@ -82,7 +82,7 @@ func (c chain) transfer(ctx context.Context, sni, host, path string) (o measurem
 		return o, false
 	}
 	sctx, cancel := c.p.step(ctx)
-	secure, h := c.p.Host.TLS(sctx, conn, TLSInput{Name: sni, Shape: measurements.Small, ALPN: alpn})
+	secure, h := c.p.Host.TLS(sctx, conn, TLSInput{Name: sni, Shape: measurements.Small, ALPN: alpn, Roots: c.roots})
 	cancel()
 	c.note(h)
 	if secure == nil {

@@ -27,6 +27,7 @@ const (
 	maxTargets   = 64
 	maxEndpoints = 32 // hosts, and addresses, of a target
 	maxPorts     = 4
+	maxRoots     = 4 // an authority and its successors
 )
 
 // Builtin gives the embedded apps.
@@ -104,7 +105,7 @@ func readTarget(t *strict.Table, reviewed string) probe.Target {
 	out := probe.Target{
 		ID: t.String("id", ""), Why: t.String("why", ""), Source: t.String("source", ""), Reviewed: reviewed,
 		Neutral: t.String("neutral", ""), Path: t.String("path", "/"), Essential: t.Bool("essential", false), Group: t.String("group", ""),
-		Hosts: hosts(t), Addresses: Addresses(t), Ports: ports(t), Probes: Probes(t, probe.Probes),
+		Hosts: hosts(t), Addresses: Addresses(t), Ports: ports(t), Roots: roots(t), Probes: Probes(t, probe.Probes),
 	}
 	if reviewedOn := t.String("reviewed", ""); t.Has("reviewed") {
 		out.Reviewed = checkDate(t, "reviewed", reviewedOn)
@@ -153,6 +154,9 @@ func Hash(apps []probe.App) string {
 	for _, a := range apps {
 		_, _ = fmt.Fprintf(h, "%q %q %q\n", a.ID, a.Name, a.Reviewed)
 		for _, t := range a.Targets {
+			for _, c := range t.Roots {
+				_, _ = fmt.Fprintf(h, "root %x\n", sha256.Sum256(c.Raw))
+			}
 			_, _ = fmt.Fprintf(h, "%q %q %v %v %q %q %v %v %q\n", t.ID, t.Hosts, t.Addresses, t.Ports, t.Neutral, t.Path, t.Probes, t.Essential, t.Group)
 		}
 	}

@@ -1,6 +1,9 @@
 package catalogue
 
 import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
 	"net/netip"
 	"slices"
 
@@ -19,6 +22,30 @@ func hosts(t *strict.Table) []string {
 	for _, h := range out {
 		if !ValidHost(h) {
 			t.Fail("host", "%q is no host name in lower case", h)
+		}
+	}
+	return out
+}
+
+// roots reads the key "root_ca": the app's own authorities, as PEM in the file itself, so that a catalogue
+// stays one file.
+func roots(t *strict.Table) []*x509.Certificate {
+	var out []*x509.Certificate
+	for rest := []byte(t.String("root_ca", "")); len(bytes.TrimSpace(rest)) > 0; {
+		var block *pem.Block
+		block, rest = pem.Decode(rest)
+		if block == nil || block.Type != "CERTIFICATE" {
+			t.Fail("root_ca", "must be certificates in PEM, and nothing else")
+			return nil
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil || !c.IsCA {
+			t.Fail("root_ca", "certificate %d can't be read, or is no authority's", len(out)+1)
+			return nil
+		}
+		if out = append(out, c); len(out) > maxRoots {
+			t.Fail("root_ca", "must hold at most %d certificates", maxRoots)
+			return nil
 		}
 	}
 	return out

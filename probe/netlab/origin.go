@@ -18,6 +18,7 @@ type site struct {
 	name    string
 	paths   map[string]http.HandlerFunc // what is there; nil: a page
 	h3      uint16                      // the port that Alt-Svc offers; 0: none is said
+	issuer  *certifier                  // the app's own; nil: the machine's
 	trouble siteTrouble
 }
 
@@ -61,7 +62,11 @@ func (m *machine) tlsConfig(protocols ...string) *tls.Config {
 		MinVersion: tls.VersionTLS12,
 		NextProtos: protocols,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return m.issuer.certificate(m.leafFor(hello.ServerName))
+			issuer := m.issuer
+			if s := m.sites[strings.ToLower(hello.ServerName)]; s != nil && s.issuer != nil && s.trouble.certificateOf == "" {
+				issuer = s.issuer
+			}
+			return issuer.certificate(m.leafFor(hello.ServerName))
 		},
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			if m.refusesName(hello.ServerName) {

@@ -38,6 +38,7 @@ type Options struct {
 type World struct {
 	network   *Network
 	trust     *certifier
+	private   *certifier // nil: no target has roots of its own
 	zone      *authority
 	machines  []*machine // in order of their addresses
 	resolvers []netip.AddrPort
@@ -73,7 +74,13 @@ func New(o Options) (*World, error) {
 		return nil, err
 	}
 	forger.box = true
-	p := newPlan(o, trust, forger)
+	var private *certifier
+	if o.ownRoots() {
+		if private, err = newCertifier("Emulated App", now); err != nil {
+			return nil, err
+		}
+	}
+	p := newPlan(o, trust, forger, private)
 	var errs []error
 	for _, f := range o.Faults {
 		errs = append(errs, p.afflict(f))
@@ -82,7 +89,7 @@ func New(o Options) (*World, error) {
 		return nil, err
 	}
 
-	w := &World{network: NewNetwork(o.Seed), trust: trust, zone: p.zone}
+	w := &World{network: NewNetwork(o.Seed), trust: trust, private: private, zone: p.zone}
 	w.alive, w.end = context.WithCancel(context.Background())
 	w.network.clock = o.Clock
 	w.configure(o, p)

@@ -19,18 +19,20 @@ type plan struct {
 	machines map[netip.Addr]*machine
 	trust    *certifier // issues what everybody trusts
 	forger   *certifier // issues what nobody trusts
+	private  *certifier // issues for the apps that trust nobody else; nil: there are none
 	clock    time.Duration
 }
 
 // newPlan lays out what the options name. Nothing in it knows an app: the words of the catalogue
 // are all there is to go by.
-func newPlan(o Options, trust, forger *certifier) *plan {
+func newPlan(o Options, trust, forger, private *certifier) *plan {
 	p := &plan{
 		book:     newAddressBook(o.given()),
 		zone:     newAuthority(),
 		machines: make(map[netip.Addr]*machine),
 		trust:    trust,
 		forger:   forger,
+		private:  private,
 		clock:    o.Clock,
 	}
 	for _, app := range o.Apps {
@@ -78,6 +80,11 @@ func (o *Options) given() []netip.Addr {
 func (p *plan) target(t *probe.Target) {
 	for _, host := range t.Hosts {
 		p.host(host, t.Addresses, t.Ports, t.Probes, t.Path)
+		if len(t.Roots) > 0 {
+			for _, a := range p.zone.addresses(host) {
+				p.machine(a, "").site(host).issuer = p.private
+			}
+		}
 		if t.Neutral == "" {
 			continue
 		}

@@ -218,7 +218,10 @@ func addressesOf(w *netlab.World, hosts []string) (out []netip.Prefix) {
 }
 
 func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan, error) {
-	host := w.Host()
+	host, measured := w.Host(), make([]probe.App, len(apps))
+	for i := range apps {
+		measured[i] = w.Pinned(apps[i])
+	}
 	if s.RootInstalled {
 		root, err := w.Network().InterceptCA()
 		if err != nil {
@@ -241,7 +244,7 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 	}
 	return &probe.Plan{
 		VolumeEvery: volume, Placebo: placebo,
-		Host: host, Apps: apps, Controls: l.controls(s), System: system, Trusted: l.Trusted,
+		Host: host, Apps: measured, Controls: l.controls(s), System: system, Trusted: l.Trusted,
 		Families: []measurements.Family{measurements.IPv4, measurements.IPv6},
 		Timeout:  10 * time.Second, Parallel: 8, Thorough: !s.Watched, Suspicion: &schedule.Suspicion{},
 		Ledger: schedule.NewLedger(10 * time.Minute), Without: l.Without,
