@@ -48,7 +48,7 @@ func ClockOffset(gate *Measurement) *Seconds {
 func clocksTold(gate *Measurement) []time.Duration {
 	clear := !portal(gate)
 	by := map[string][]time.Duration{}
-	operators := operatorsOf(gate)
+	operators, _ := operatorsOf(gate, anywhere)
 	chains := map[int]*Observation{}
 	for i := range gate.Observations {
 		o := &gate.Observations[i]
@@ -71,14 +71,6 @@ func clocksTold(gate *Measurement) []time.Duration {
 	}
 	slices.Sort(told)
 	return told
-}
-
-func operatorsOf(gate *Measurement) map[string]string {
-	operators := map[string]string{}
-	for _, t := range gate.Targets {
-		operators[t.ID] = t.Operator
-	}
-	return operators
 }
 
 // dated says whether the handshake showed a chain that holds, but perhaps for today's date.

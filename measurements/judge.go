@@ -161,10 +161,11 @@ func (s *layerSet) verdicts() []LayerVerdict {
 func targetState(line *Line, layers []LayerVerdict) State {
 	works, fails := map[Family]bool{}, map[Family]bool{}
 	for _, l := range layers {
-		if l.Layer != LayerDNS {
-			works[l.Family] = works[l.Family] || l.State == OK
-			fails[l.Family] = fails[l.Family] || l.State != OK
+		if l.Layer == LayerDNS {
+			continue
 		}
+		works[l.Family] = works[l.Family] || l.State == OK
+		fails[l.Family] = fails[l.Family] || l.State != OK
 	}
 	state := Skipped
 	for _, l := range layers {
@@ -173,7 +174,7 @@ func targetState(line *Line, layers []LayerVerdict) State {
 			other = IPv6
 		}
 		dead := line.Tried[l.Family] && !line.Alive[l.Family] && l.Layer != LayerDNS
-		if works[other] && l.State != OK && (l.State == Local && !fails[other] || dead) {
+		if works[other] && !fails[other] && l.State != OK && (l.State == Local || dead) {
 			continue
 		}
 		if rank(l.State) > rank(state) {

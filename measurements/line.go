@@ -12,8 +12,11 @@ import (
 // about the line (DESIGN section 4, rule 1).
 type Line struct {
 	// Alive says for each family whether neutral hosts of at least two operators (or all, where
-	// fewer are configured) completed a verified TLS handshake.
+	// fewer are configured) completed a verified TLS handshake. Hosts inside the country speak for no
+	// line to the outside: they count only where the gate has no others.
 	Alive map[Family]bool
+	// Fine says whether most of these operators did: the neutral endpoints as such are well.
+	Fine map[Family]bool
 	// Tried says whether the family was measured at all. Without a route it is not.
 	Tried map[Family]bool
 	// Resolves says whether neutral names resolve, in this family, at the resolver under test.
@@ -39,15 +42,15 @@ const minOperators = 2
 // judgeLine reads the gate's measurement. It trusts nothing else.
 func judgeLine(g *Measurement) *Line {
 	l := &Line{
-		Alive: map[Family]bool{}, Tried: map[Family]bool{}, Resolves: map[Family]bool{},
+		Alive: map[Family]bool{}, Fine: map[Family]bool{}, Tried: map[Family]bool{}, Resolves: map[Family]bool{},
 		QUICTried: map[Family]bool{}, QUICAlive: map[Family]bool{},
 	}
-	operators, all := operatorsOf(g), map[string]bool{}
-	for _, operator := range operators {
-		all[operator] = true
+	operators, all := operatorsOf(g, foreign)
+	if len(all) == 0 {
+		operators, all = operatorsOf(g, anywhere)
 	}
 	l.Clock = ClockOffset(g)
-	tlsBy, quicBy := map[Family]map[string]bool{}, map[Family]map[string]bool{}
+	tlsBy, askedBy, quicBy := map[Family]map[string]bool{}, map[Family]map[string]bool{}, map[Family]map[string]bool{}
 	for i := range g.Observations {
 		o := &g.Observations[i]
 		switch o.Operation {
@@ -55,6 +58,7 @@ func judgeLine(g *Measurement) *Line {
 			l.readResolve(o)
 		case Connect, TLSHandshake:
 			l.Tried[o.Family] = true
+			mark(askedBy, o.Family, operators[o.Target])
 			if o.Operation == TLSHandshake && l.shook(o) {
 				mark(tlsBy, o.Family, operators[o.Target])
 			}
@@ -68,6 +72,7 @@ func judgeLine(g *Measurement) *Line {
 	need := min(minOperators, max(len(all), 1))
 	for _, f := range []Family{IPv4, IPv6} {
 		l.Alive[f] = len(tlsBy[f]) >= need
+		l.Fine[f] = l.Alive[f] && 2*len(tlsBy[f]) > len(askedBy[f])
 		l.QUICAlive[f] = len(quicBy[f]) > 0
 	}
 	l.Redirected = redirected(g)
@@ -75,7 +80,26 @@ func judgeLine(g *Measurement) *Line {
 	return l
 }
 
+// operatorsOf lists the gate's hosts with their operators, as far as they are wanted, and the operators.
+func operatorsOf(g *Measurement, wanted func(TargetInfo) bool) (of map[string]string, all map[string]bool) {
+	of, all = map[string]string{}, map[string]bool{}
+	for _, t := range g.Targets {
+		if wanted(t) {
+			of[t.ID] = t.Operator
+			all[t.Operator] = true
+		}
+	}
+	return of, all
+}
+
+func foreign(t TargetInfo) bool { return t.Scope != "domestic" }
+func anywhere(TargetInfo) bool  { return true }
+
+// mark notes that an operator's host did something; an operator that is not asked after has no name.
 func mark(by map[Family]map[string]bool, f Family, operator string) {
+	if operator == "" {
+		return
+	}
 	if by[f] == nil {
 		by[f] = map[string]bool{}
 	}
@@ -115,6 +139,8 @@ func (l *Line) conclude(g *Measurement, operators int) {
 		l.say("", "no neutral host was measured")
 	case l.Alive[IPv4] || l.Alive[IPv6]:
 		l.concludeAlive(g)
+	case domesticAlone(g):
+		l.concludeShutdown(g)
 	case portal(g):
 		l.State = Local
 		l.say(LocalCaptivePortal, "clear requests to neutral hosts are answered by something else, and no neutral host completes a verified handshake")

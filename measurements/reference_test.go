@@ -45,6 +45,13 @@ func met(op Operation, endpoint string, f Failure) Observation {
 	return o
 }
 
+// nearby is another target that answers from the network of here: the way there is open.
+func nearby(target string) Observation {
+	o := met(Connect, "203.0.113.7:443", "")
+	o.Target, o.Trial = target, 2
+	return o
+}
+
 func neutralMet(op Operation, f Failure) Observation {
 	o := met(op, here, f)
 	o.Control, o.Name = N, "neutral.example.com"
@@ -99,7 +106,8 @@ func TestReferenceDecides(t *testing.T) {
 		{"R's word is of the future", ahead, LayerTCP, []Observation{met(Connect, here, refused)}, Inconclusive, ""},
 		{"R did not measure the target", &Reference{At: morning}, LayerTCP, []Observation{met(Connect, here, refused)}, Inconclusive, ""},
 		{"R passes at the same endpoint", said(LayerTCP, OK, passed(here, "")), LayerTCP, []Observation{met(Connect, here, refused)}, Blocked, Suspected},
-		{"R passes, and we met silence", said(LayerTCP, OK, passed(here, "")), LayerTCP, []Observation{met(Connect, here, silent)}, Blocked, Suspected},
+		{"R passes, and we met silence", said(LayerTCP, OK, passed(here, "")), LayerTCP, []Observation{met(Connect, here, silent), nearby("dc1")}, Blocked, Suspected},
+		{"R passes, and all of this network is silent", said(LayerTCP, OK, passed(here, "")), LayerTCP, []Observation{met(Connect, here, silent)}, Inconclusive, ""},
 		{"R passes elsewhere alone", said(LayerTCP, OK, passed(there, "")), LayerTCP, []Observation{met(Connect, here, refused)}, Inconclusive, ""},
 		{"R fails here and passes elsewhere", said(LayerTCP, OK, passed(there, ""), died(here, "", silent)), LayerTCP, []Observation{met(Connect, here, refused)}, Inconclusive, ""},
 		{"R fails here as well", said(LayerTCP, Down, died(here, "", silent)), LayerTCP, []Observation{met(Connect, here, refused)}, Down, ""},
@@ -129,7 +137,7 @@ func TestReferenceOfPinnedAddresses(t *testing.T) {
 	}
 	r := said(LayerTCP, OK, passed("192.0.2.9:443", ""))
 	r.Targets[0].Target = "dc1"
-	if got := layerVerdict(t, heard(morning, r, at(here, Timeout), at(there, Timeout)), nil, "dc1", LayerTCP); got.State != Blocked || got.Confidence != Suspected {
+	if got := layerVerdict(t, heard(morning, r, at(here, Timeout), at(there, Timeout), nearby("web")), nil, "dc1", LayerTCP); got.State != Blocked || got.Confidence != Suspected {
 		t.Errorf("all of ours fail: %s %s", got.State, got.Confidence)
 	}
 	if got := layerVerdict(t, heard(morning, r, at(here, Timeout), at(there, "")), nil, "dc1", LayerTCP); got.State != Inconclusive {
@@ -153,12 +161,12 @@ func TestReferenceMustSpeakAfterTheFailureBegan(t *testing.T) {
 		{"silence a few minutes later is the same silence", Timeout, 10 * time.Minute, 5 * time.Minute, Suspected},
 	} {
 		var h History
-		first := heard(morning, said(LayerTCP, OK, passed(here, "")), met(Connect, here, c.failure))
+		first := heard(morning, said(LayerTCP, OK, passed(here, "")), met(Connect, here, c.failure), nearby("dc1"))
 		v := Judge(first, &h)
 		h.Learn(first, &v)
 		r := said(LayerTCP, OK, passed(here, ""))
 		r.At = morning.Add(c.word)
-		second := heard(morning.Add(c.between), r, met(Connect, here, c.failure))
+		second := heard(morning.Add(c.between), r, met(Connect, here, c.failure), nearby("dc1"))
 		if got := layerVerdict(t, second, &h, "web", LayerTCP); got.State != Blocked || got.Confidence != c.want {
 			t.Errorf("%s: %s %s (%q), want %s", c.name, got.State, got.Confidence, got.Reasons, c.want)
 		}

@@ -122,6 +122,9 @@ func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
 	if f := byReference(c, s, reasons...); f != nil {
 		return f
 	}
+	if c.FailsAlikeInTwoNetworks() && !c.view.line.Fine[c.Family] {
+		return inconclusive(s, append(reasons, "endpoints of the app in two networks fail alike, and so do half of the neutral operators' or more")...)
+	}
 	if c.FailsAlikeInTwoNetworks() {
 		return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
 	}

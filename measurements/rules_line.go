@@ -53,6 +53,21 @@ var lineRules = []Rule{
 		},
 	},
 	{
+		ID:         "line-ends-at-border",
+		Since:      "2026-11-23.2",
+		Says:       "Neutral hosts abroad are dead and those inside the country alive: the failure is the line's to the outside, and no app's.",
+		Source:     "DESIGN section 4, rule 1 and net.shutdown; signatures, table A.4 (shutdown, allow-list; uplink failure of the ISP)",
+		Signatures: []Signature{NetShutdown},
+		Needs:      "the vantage's country, verified handshakes with hosts inside it, and none with those of three operators abroad",
+		Refuses:    "that an app is blocked; from silence alone, whether a cable is cut or a country shut off",
+		Judge: func(c *Case) *Finding {
+			if !c.Failed() || c.view.line.Signature != NetShutdown {
+				return nil
+			}
+			return inconclusive(NetShutdown, "the gate says so: "+c.view.line.Reasons[0])
+		},
+	},
+	{
 		ID:      "line-untested",
 		Says:    "Without neutral hosts that answer, a failure is the line's as easily as anybody's.",
 		Source:  "DESIGN section 4, rules 1 and 10",

@@ -68,12 +68,36 @@ func byReference(c *Case, s Signature, reasons ...string) *Finding {
 	}
 	reasons = append(reasons, "the reference vantage passes there")
 	switch {
+	case c.Silent() && !c.wayThere() && !(c.FailsAlikeInTwoNetworks() && c.view.line.Fine[c.Family]):
+		return inconclusive(s, append(reasons, "nothing else in this network answers us: a site, or a way to it, that is ours and not the reference's may be down")...)
 	case !c.saidSince(s):
 		return blocked(s, Suspected, append(reasons, "its word is older than the failure: an outage may be younger")...)
 	case c.Silent() && !c.AgainLater(s):
 		return blocked(s, Suspected, append(reasons, "silence seen once may be loss")...)
 	}
 	return blocked(s, Likely, append(reasons, "and it did so since the failure began")...)
+}
+
+// wayThere says whether anything answered us in this round from the network of the case's address, this
+// address included. Routes are announced for no less than a /24 or a /48: one address of many that is
+// silent is no dead route, and no dead site of an address that is announced from several (anycast).
+func (c *Case) wayThere() bool {
+	bits := 24
+	if c.Family == IPv6 {
+		bits = 48
+	}
+	near, err := c.Addr().Unmap().Prefix(bits)
+	if err != nil {
+		return false
+	}
+	for _, m := range []*Measurement{c.view.m, c.view.gate} {
+		for i := range m.Observations {
+			if o := &m.Observations[i]; o.Operation != Resolve && near.Contains(o.Addr().Unmap()) && (o.OK() || o.Received > 0) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // referenceReason says what of R there is where it could not decide.
