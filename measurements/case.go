@@ -158,15 +158,19 @@ func (c *Case) keepWorst(o *Observation) {
 	}
 }
 
-// alike gives the last of control N's steps that was made in the shape of the target's own: one that passed
-// in another shape changes two things at once. Exchanges have none.
-func (c *Case) alike(neutrals []*Observation) *Observation {
+// alike gives the control N that stands against the target's own step: the last in its shape, else a large
+// one against a small one, since whoever minds hellos that need two segments minds no smaller one. A small
+// one that passed says nothing of a large one that died: two things were changed at once. Exchanges have none.
+func (c *Case) alike(neutrals []*Observation) (found *Observation) {
 	for _, n := range slices.Backward(neutrals) {
-		if n.shape() == c.T.shape() {
+		switch {
+		case n.shape() == c.T.shape():
 			return n
+		case found == nil && c.T.shape() == Small && n.shape() == Default:
+			found = n
 		}
 	}
-	return nil
+	return found
 }
 
 // shape is that of the step's hello; "" where there was none, or nothing is known of it.
@@ -231,6 +235,11 @@ func (c *Case) AgainElsewhere() bool {
 // AgainLater says whether the same finding stood in an earlier round.
 func (c *Case) AgainLater(s Signature) bool {
 	return c.view.history.found(seriesKey(c.view.m.App, c.Target.ID, c.Layer, c.Family, s))
+}
+
+// followed says whether the history of this network follows such a finding here, however weak.
+func (c *Case) followed(s Signature) bool {
+	return c.view.history.follows(seriesKey(c.view.m.App, c.Target.ID, c.Layer, c.Family, s))
 }
 
 // FailsAlikeInTwoNetworks says whether an endpoint of another target of the app, in another network,

@@ -8,8 +8,7 @@ import (
 
 const (
 	// clockBound is from where a clock counts as wrong. Authorities that date certificates back, for the
-	// sake of wrong clocks, do so by an hour (Let's Encrypt, "Profiles": validity begins an hour before the
-	// issuance): what fails by its date within the hour fails for its own reasons.
+	// sake of wrong clocks, do so by an hour (Let's Encrypt): what fails by its date within the hour fails for its own reasons.
 	clockBound = time.Hour
 	// clockAgreement is how far the clocks of two operators may lie apart: a second of rounding, a slow
 	// answer, and a page that a cache kept for a minute. Chosen by us; servers' own clocks agree far better.

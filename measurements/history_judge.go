@@ -49,6 +49,12 @@ func (p *past) found(id seriesID) bool {
 	})
 }
 
+// follows says whether a series of such failures is open.
+func (p *past) follows(id seriesID) bool {
+	return p != nil && p.places[id.placeKey] != nil &&
+		slices.ContainsFunc(p.places[id.placeKey].Open, func(s Series) bool { return s.Signature == id.signature })
+}
+
 // eachOutcome reads what a judged round makes of every place. The outcome is valid until the next.
 func eachOutcome(r *Round, v *RoundVerdict, each func(placeKey, *outcome)) {
 	epoch := epochOf(r)

@@ -173,8 +173,8 @@ func targetState(line *Line, layers []LayerVerdict) State {
 		if l.Family == IPv4 {
 			other = IPv6
 		}
-		dead := line.Tried[l.Family] && !line.Alive[l.Family] && l.Layer != LayerDNS
-		if works[other] && !fails[other] && l.State != OK && (l.State == Local || dead) {
+		dead := line.Tried[l.Family] && !line.Alive[l.Family] && line.Alive[other] && l.Layer != LayerDNS
+		if works[other] && l.State != OK && (l.State == Local && !fails[other] || dead) {
 			continue
 		}
 		if rank(l.State) > rank(state) {

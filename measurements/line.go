@@ -27,6 +27,9 @@ type Line struct {
 	QUICTried, QUICAlive map[Family]bool
 	// Clock is how far the neutral hosts' clocks are ahead of ours; nil where nobody can tell.
 	Clock *Seconds
+	// LargeHellosDie: our large hello meets silence at the neutral hosts of two operators, who answer the small
+	// one; LargePacketsDie: so do clear requests of as many segments.
+	LargeHellosDie, LargePacketsDie map[Family]bool
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
 
@@ -75,6 +78,7 @@ func judgeLine(g *Measurement) *Line {
 		l.Fine[f] = l.Alive[f] && 2*len(tlsBy[f]) > len(askedBy[f])
 		l.QUICAlive[f] = len(quicBy[f]) > 0
 	}
+	l.readSizes(g)
 	l.Redirected = redirected(g)
 	l.conclude(g, len(all))
 	return l
@@ -153,6 +157,9 @@ func (l *Line) conclude(g *Measurement, operators int) {
 	case silent(g):
 		l.State = Inconclusive
 		l.say(LocalOffline, "no neutral host answers at all; nothing tells an unplugged line from a cut one")
+	case largeAnswersDie(g):
+		l.State = Inconclusive
+		l.say("", "no neutral host answers a handshake over TCP, while short answers in clear and the smaller datagrams of QUIC pass: full packets get lost on this line, or somebody drops TLS")
 	default:
 		l.State = Inconclusive
 		l.say("", "fewer than two operators' neutral hosts complete a verified handshake")
@@ -170,6 +177,7 @@ func (l *Line) concludeAlive(g *Measurement) {
 	if l.Tried[IPv6] && l.Alive[IPv4] && !l.Alive[IPv6] {
 		l.Reasons = append(l.Reasons, "IPv6 has a route here and reaches no neutral host")
 	}
+	l.concludeSizes()
 	l.concludeClock(g)
 }
 

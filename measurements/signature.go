@@ -69,6 +69,7 @@ const (
 	LocalIPv6Broken      Signature = "local.ipv6_broken"
 	LocalTLSInterception Signature = "local.tls_interception"
 	LocalClock           Signature = "local.clock"
+	LocalMTU             Signature = "local.mtu"
 )
 
 // Local says whether the cause is our own line, box or clock.

@@ -17,6 +17,8 @@ type chain struct {
 	ep   netip.AddrPort
 	// roots are the target's own; none: the host's.
 	roots []*x509.Certificate
+
+	padding int // of requests in clear
 }
 
 // alpn is what our hello offers over TCP: what a browser offers.
@@ -66,7 +68,7 @@ func (c chain) http(ctx context.Context, host, path string, body int64) bool {
 	}
 	sctx, cancel := c.p.step(ctx)
 	defer cancel()
-	x := HTTP(sctx, conn, HTTPInput{Method: "GET", Host: host, Path: path, MaxBody: body})
+	x := HTTP(sctx, conn, HTTPInput{Method: "GET", Host: host, Path: path, MaxBody: body, Padding: c.padding})
 	c.note(x)
 	return x.OK()
 }

@@ -23,31 +23,33 @@ func (p *Plan) measureGate(ctx context.Context, s *sheet) {
 	}
 	var wg sync.WaitGroup
 	routed, unrouted := p.families("tcp")
+	large := p.largeHosts()
 	for _, c := range p.Controls {
 		for _, f := range unrouted {
 			s.skip(measurements.Skip{Target: c.Host, Family: f, Reason: measurements.SkipNoFamily})
 		}
 		for _, f := range routed {
-			wg.Go(func() { p.measureControl(ctx, s, c, f) })
+			wg.Go(func() { p.measureControl(ctx, s, c, f, large[c.Host]) })
 		}
 	}
 	wg.Go(func() { p.identifyResolver(ctx, s) })
 	wg.Wait()
+	p.largeRequests(ctx, s)
 }
 
 // measureControl measures one neutral host over one family: pinned addresses go first, so that a
 // broken resolver can't take the gate away; the resolver is asked all the same, since what it says
-// of a neutral name is the control of every DNS finding.
-func (p *Plan) measureControl(ctx context.Context, s *sheet, c Control, f measurements.Family) {
+// of a neutral name is the control of every DNS finding. large says that its TLS is tried in both shapes.
+func (p *Plan) measureControl(ctx context.Context, s *sheet, c Control, f measurements.Family, large bool) {
 	addr, ok := firstOf(c.Addresses, f)
 	if !ok {
 		addr, ok = p.resolveControl(ctx, s, c, f)
-		p.probeControl(ctx, s, c, addr, ok)
+		p.probeControl(ctx, s, c, addr, ok, large)
 		return
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { p.resolveControl(ctx, s, c, f) })
-	wg.Go(func() { p.probeControl(ctx, s, c, addr, true) })
+	wg.Go(func() { p.probeControl(ctx, s, c, addr, true, large) })
 	wg.Wait()
 }
 
@@ -59,7 +61,7 @@ func (p *Plan) resolveControl(ctx context.Context, s *sheet, c Control, f measur
 	return firstOf(o.DNS.Addresses, f)
 }
 
-func (p *Plan) probeControl(ctx context.Context, s *sheet, c Control, addr netip.Addr, ok bool) {
+func (p *Plan) probeControl(ctx context.Context, s *sheet, c Control, addr netip.Addr, ok, large bool) {
 	if !ok || ctx.Err() != nil {
 		return
 	}
@@ -68,7 +70,10 @@ func (p *Plan) probeControl(ctx context.Context, s *sheet, c Control, addr netip
 		switch w {
 		case ProbeHTTPS:
 			wg.Go(func() {
-				chain{p: p, s: s, role: role{target: c.Host}, ep: netip.AddrPortFrom(addr, 443)}.tls(ctx, c.Host, c.Path, measurements.Small, gateBody)
+				to := chain{p: p, s: s, role: role{target: c.Host}, ep: netip.AddrPortFrom(addr, 443)}
+				if to.tls(ctx, c.Host, c.Path, measurements.Small, gateBody) && large {
+					to.tls(ctx, c.Host, "", measurements.Default, 0)
+				}
 			})
 		case ProbeHTTP:
 			wg.Go(func() {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -36,6 +37,9 @@ type HTTPInput struct {
 	Path   string // with a query, if any; empty: "/"
 	// Verified says that the channel is the app's own: its body is then counted and not kept.
 	Verified bool
+	// Padding is how many bytes a field adds that no server looks at, so that the request needs more than one
+	// segment; 0: none.
+	Padding int
 	// MaxBody is where reading the body stops, in bytes, and 512 KiB at most. 0: the body is not read.
 	MaxBody int64
 }
@@ -159,6 +163,9 @@ func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 	req.Header.Set("User-Agent", UserAgent)
 	req.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 	req.Header.Set("Accept-Language", "en-US,en;q=0.5")
+	if x.in.Padding > 0 {
+		req.Header.Set("Cookie", "pad="+strings.Repeat("0", x.in.Padding))
+	}
 	return req, nil
 }
 

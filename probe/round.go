@@ -62,6 +62,7 @@ type Plan struct {
 	lookups chan struct{}
 	places  places
 	located located
+	small   bool // large hellos die at the gate in this round: control N's is small
 }
 
 // lookupsPerSlot is how many lookups may run for each endpoint that may: a lookup costs a few hundred
@@ -77,6 +78,7 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	round := measurements.Round{ID: randomID(), Started: time.Now()}
 	gate := p.sheet(round, measurements.ControlApp)
 	p.measureGate(ctx, gate)
+	p.small = gate.largeHellosDie()
 	round.Gate = gate.close()
 	clock := measurements.ClockOffset(&round.Gate)
 	round.Gate.ClockOffset = clock

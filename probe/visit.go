@@ -30,6 +30,9 @@ type spot struct {
 	addr   netip.Addr
 	host   string // "" for a target that is addresses alone
 	origin measurements.Origin
+	// neutral is the shape of control N's hello where both shapes are tried: one at the one address, the other
+	// at the other, so that N has spoken in each without a second N at one place.
+	neutral measurements.Shape
 }
 
 // measureTarget resolves a target's names, visits the addresses, and where anything fails asks
@@ -113,10 +116,19 @@ func pick(addrs []netip.Addr, f measurements.Family, host string, origin measure
 	var out []spot
 	for _, i := range rand.Perm(len(addrs)) {
 		if a := addrs[i].Unmap(); measurements.FamilyOf(a) == f && len(out) < maxAddresses && !a.IsLoopback() {
-			out = append(out, spot{a, host, origin})
+			out = append(out, spot{a, host, origin, neutralShape(f, len(out))})
 		}
 	}
 	return out
+}
+
+// neutralShape is small at the first IPv4 address and the second IPv6 one, and large at the others: a name
+// with one of each has both.
+func neutralShape(f measurements.Family, nth int) measurements.Shape {
+	if (f == measurements.IPv6) == (nth%2 == 1) {
+		return measurements.Small
+	}
+	return measurements.Default
 }
 
 // visitEach visits the spots side by side and says whether all of them worked.
@@ -184,7 +196,7 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	if neutral {
 		c.role.trial = s.trial()
 	}
-	passed := c.visit(ctx, t, sp.host, w, neutral)
+	passed := c.visit(ctx, t, sp, w, neutral)
 	if !passed && p.Ledger != nil && ctx.Err() == nil {
 		p.Ledger.Fail(place)
 	}
@@ -199,10 +211,11 @@ func firstLayer(w Probe) measurements.Layer {
 }
 
 // visit runs the steps that one word of the catalogue stands for.
-func (c chain) visit(ctx context.Context, t Target, host string, w Probe, neutral bool) bool {
+func (c chain) visit(ctx context.Context, t Target, sp spot, w Probe, neutral bool) bool {
+	host := sp.host
 	switch w {
 	case ProbeTLS, ProbeHTTPS, ProbeWSS, ProbeLEGY:
-		return c.visitTLS(ctx, t, host, w, neutral)
+		return c.visitTLS(ctx, t, sp, w, neutral)
 	case ProbeHTTP:
 		return c.visitHTTP(ctx, t, host, neutral)
 	case ProbeH3:
@@ -211,27 +224,38 @@ func (c chain) visit(ctx context.Context, t Target, host string, w Probe, neutra
 	return c.tcp(ctx)
 }
 
-func (c chain) visitTLS(ctx context.Context, t Target, host string, w Probe, neutral bool) bool {
-	path, shape := "", c.p.shape()
+// visitTLS makes both hellos in a thorough round, the small one first, and else one of either shape. Control
+// N then has that shape; the target's small hello goes before a large one that N's stands against, since
+// only the two together tell a filter that reads shapes from one that reads names.
+func (c chain) visitTLS(ctx context.Context, t Target, sp spot, w Probe, neutral bool) bool {
+	host, path := sp.host, ""
+	shape := sp.neutral
+	if !c.p.Thorough {
+		shape = c.p.shape()
+	}
 	if w != ProbeTLS {
 		path = t.Path
+	}
+	ofNeutral := shape
+	if c.p.small {
+		ofNeutral = measurements.Small
 	}
 	if neutral && !c.neutral(func(n chain) bool {
 		at := ""
 		if path != "" {
 			at = "/"
 		}
-		return n.tls(ctx, neutralFor(t, host), at, shape, appBody)
+		return n.tls(ctx, neutralFor(t, host), at, ofNeutral, appBody)
 	}) {
 		return false
 	}
 	if neutral && c.locates(t, host) && c.locate(ctx, t, host) {
 		return false
 	}
-	if !c.p.Thorough {
+	if !c.p.Thorough && !(neutral && shape == measurements.Default) {
 		return c.tls(ctx, host, path, shape, appBody)
 	}
-	return c.tls(ctx, host, "", shape, 0) && c.tls(ctx, host, path, measurements.Default, appBody)
+	return c.tls(ctx, host, "", measurements.Small, 0) && c.tls(ctx, host, path, measurements.Default, appBody)
 }
 
 func (c chain) visitHTTP(ctx context.Context, t Target, host string, neutral bool) bool {

@@ -180,7 +180,7 @@ func (f *flow) pass(direction int, link Link, size int) (at time.Time, passes bo
 	f.mu.Lock()
 	queued := f.free[direction].Sub(at)
 	f.mu.Unlock()
-	if !room || queued > longestQueue || f.n.loses(link, time.Now()) {
+	if link.swallows(direction, size) || !room || queued > longestQueue || f.n.loses(link, time.Now()) {
 		return at, false
 	}
 	return f.throttled(direction, at, size).Add(f.n.delay(link)), true

@@ -18,13 +18,14 @@ type flow struct {
 
 	mu             sync.Mutex
 	client, server *conn
-	prefix         []byte // the client's first bytes, until they are understood
-	read           bool   // understood, or given up
-	dead           bool   // nothing passes any more
-	deaf           bool   // nothing comes back any more
-	cut            *Rule  // acts on the server's stream after cut.After bytes
-	came           int64  // bytes of the server's stream so far
-	rate           int64  // throttled to, bit/s
+	prefix         []byte  // the client's first bytes, until they are understood
+	read           bool    // understood, or given up
+	dead           bool    // nothing passes any more
+	deaf           bool    // nothing comes back any more
+	cut            *Rule   // acts on the server's stream after cut.After bytes
+	came           int64   // bytes of the server's stream so far
+	stuck          [2]bool // a segment is lost for good, outward and inward: nothing behind it is ever read
+	rate           int64   // throttled to, bit/s
 	free           [2]time.Time
 	late           time.Duration
 	drawn          map[string]bool // what rules with a probability drew for this flow
@@ -141,6 +142,9 @@ func (f *flow) deliver(direction int, out *half, part []byte) time.Time {
 	for len(part) > 0 {
 		seg := part[:min(len(part), segmentSize)]
 		part = part[len(seg):]
+		if f.sticks(direction, link, len(seg)) {
+			return at
+		}
 		sent, room := f.n.transmit(direction, link, len(seg))
 		at = f.throttled(direction, sent, len(seg)).Add(f.n.delay(link) + f.n.retransmissions(link))
 		if !room {
@@ -149,6 +153,21 @@ func (f *flow) deliver(direction int, out *half, part []byte) time.Time {
 		out.put(seg, at)
 	}
 	return at
+}
+
+// sticks says whether a segment, or one before it, is too large for the line.
+func (f *flow) sticks(direction int, link Link, size int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stuck[direction] = f.stuck[direction] || link.swallows(direction, size)
+	return f.stuck[direction]
+}
+
+// silent says whether an end that would be told now is heard by the other side.
+func (f *flow) silent(c *conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dead || f.deaf && !c.client || f.stuck[c.direction()]
 }
 
 // throttled is when a segment has passed the boxes that limit or delay this flow.
@@ -172,10 +191,7 @@ func (f *flow) finish(c *conn, out *half, end error) {
 	c.mu.Lock()
 	f = c.flow
 	c.mu.Unlock()
-	f.mu.Lock()
-	dead := f.dead || f.deaf && !c.client
-	f.mu.Unlock()
-	if dead {
+	if f.silent(c) {
 		return
 	}
 	at := time.Now().Add(f.n.delay(f.path()))

@@ -13,6 +13,12 @@ type Link struct {
 	Burst   time.Duration // of the access line: losses come in bursts that last so long on average; 0: each packet by itself
 	Rate    int64         // bit/s each way; 0 = unlimited
 
+	// MTU is the largest payload of a packet that the access line takes, without a word about larger ones;
+	// 0: all that Ethernet does. TCP then sends the lost segment again and again, in vain.
+	MTU int
+	// MTUDirection says which way: "out", "in", or "" for both.
+	MTUDirection string
+
 	bursty float64 // share lost in bursts, of a whole path
 
 	near, far *queue // what waits before the access line, and before the path behind it; nil where nothing does
@@ -84,12 +90,21 @@ func (n *Network) path(to netip.Addr) Link {
 	p := Link{
 		Latency: a.Latency + l.Latency, Jitter: a.Jitter + l.Jitter,
 		Loss: 1 - (1-a.Loss)*(1-l.Loss), Rate: slower(a.Rate, l.Rate),
+		MTU: a.MTU, MTUDirection: a.MTUDirection,
 		near: n.line, far: l.far,
 	}
 	if a.Burst > 0 {
 		p.Loss, p.bursty, p.Burst = l.Loss, a.Loss, a.Burst
 	}
 	return p
+}
+
+// swallows says whether a packet is too large for the line.
+func (l Link) swallows(direction, size int) bool {
+	if l.MTU == 0 || size <= l.MTU {
+		return false
+	}
+	return l.MTUDirection == "" || l.MTUDirection == [2]string{"out", "in"}[direction]
 }
 
 func slower(a, b int64) int64 {

@@ -175,7 +175,7 @@ func (c *conn) direction() int {
 // peer's socket is gone its kernel answers with a reset, a round trip later.
 func (c *conn) count(f *flow, out *half, size int) {
 	f.mu.Lock()
-	dead, rtt := f.dead, 2*(f.link.Latency+f.late)
+	dead, rtt := f.dead || f.stuck[c.direction()], 2*(f.link.Latency+f.late)
 	f.mu.Unlock()
 	out.mu.Lock()
 	gone := out.swallows
@@ -260,10 +260,7 @@ func (h *half) unread() bool {
 
 // abort sends a reset of our own. It comes behind the bytes that are under way: a box's alone overtakes them.
 func (c *conn) abort(f *flow, out *half) {
-	f.mu.Lock()
-	silent := f.dead || f.deaf && !c.client
-	f.mu.Unlock()
-	if silent {
+	if f.silent(c) {
 		return
 	}
 	at := time.Now().Add(f.n.delay(f.path()))

@@ -95,6 +95,9 @@ type Access struct {
 	Loss    float64 `toml:"loss"`
 	Burst   string  `toml:"burst"` // mean length of a burst of losses; "" means that each packet is lost by itself
 	Rate    int64   `toml:"rate"`  // bit/s
+	// MTU is the largest payload of a packet that passes, unsaid; "out" or "in" limits it to one direction.
+	MTU          int    `toml:"mtu"`
+	MTUDirection string `toml:"mtu_direction"`
 }
 
 // Rule is a netlab.Rule with its times in words and its addresses by name.
