@@ -3,6 +3,7 @@
 package config
 
 import (
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -43,11 +44,15 @@ type Config struct {
 	dir string // of the file
 }
 
-// Reference is control R.
+// Reference is control R, and control X, which needs it.
 type Reference struct {
 	URL       string
 	PublicKey []byte // Ed25519
+	ControlX  bool   // a helper that the reference announces may be asked
 	Serve     bool
+
+	HelperListen    string           // "" = no helper for others
+	HelperAddresses []netip.AddrPort // at which strangers reach it; some where it listens
 }
 
 // Default is the configuration without a file. It panics if the embedded files are broken, which

@@ -17,6 +17,7 @@ import (
 	"github.com/telltale-probe/telltale/config/catalogue"
 	"github.com/telltale-probe/telltale/config/strict"
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/reference"
 	"github.com/telltale-probe/telltale/probe"
 )
 
@@ -180,7 +181,38 @@ func (c *Config) readReference(t *strict.Table) {
 	} else if c.Reference.URL != "" {
 		t.Fail("public_key", "is needed with url: answers that are not signed count for nothing")
 	}
+	c.readHelper(t)
 	t.Done()
+}
+
+// readHelper reads both sides of control X: whether a helper is asked, and whether this is one.
+func (c *Config) readHelper(t *strict.Table) {
+	r := &c.Reference
+	if r.ControlX = t.Bool("control_x", false); r.ControlX && r.URL == "" {
+		t.Fail("control_x", "needs url: a helper is announced by a reference")
+	}
+	if r.HelperListen = t.String("helper_listen", ""); r.HelperListen != "" {
+		switch {
+		case !validListen(r.HelperListen):
+			t.Fail("helper_listen", `must be "host:port"; an IPv6 address stands in brackets`)
+		case !r.Serve:
+			t.Fail("helper_listen", "needs serve = true: a helper is announced in the reference's answer")
+		}
+	}
+	for _, text := range t.Strings("helper_addresses", reference.MaxHelperAddresses) {
+		ap, err := reference.ParseHelperAddress(text)
+		if err != nil {
+			t.Fail("helper_addresses", "%v", err)
+			continue
+		}
+		r.HelperAddresses = append(r.HelperAddresses, ap)
+	}
+	switch has := t.Has("helper_addresses") && !t.Empty("helper_addresses"); {
+	case r.HelperListen != "" && !has:
+		t.Fail("helper_addresses", "is needed with helper_listen: the addresses at which strangers reach it, which telltale does not guess")
+	case r.HelperListen == "" && has:
+		t.Fail("helper_addresses", "is for helper_listen alone")
+	}
 }
 
 func (c *Config) readStore(t *strict.Table) {

@@ -76,12 +76,19 @@ type speaker struct {
 	mu     sync.Mutex
 	key    ed25519.PrivateKey // nil: it is none
 	answer []byte
+
+	helper    *helper           // nil: none is served
+	announced *reference.Helper // in the answers from the next round on
 }
 
-// configure switches the reference on or off.
+// configure switches the reference, and its helper, on or off.
 func (s *speaker) configure(cfg *config.Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return errors.Join(s.configureKey(cfg), s.configureHelper(cfg))
+}
+
+func (s *speaker) configureKey(cfg *config.Config) error {
 	if !cfg.Reference.Serve {
 		s.key, s.answer = nil, nil
 		return nil
@@ -110,6 +117,7 @@ func (s *speaker) hear(round *measurements.Round, verdict *measurements.RoundVer
 	if !ok {
 		return
 	}
+	answer.Helper = s.announced
 	signed, err := reference.Sign(&answer, s.key)
 	if err != nil {
 		s.log.Error().Err(err).Msg("no answer for those who ask this reference")

@@ -38,6 +38,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 	d.metrics.RegisterSelf()
 	d.restore()
 	speak := &speaker{log: log, keys: kept}
+	defer speak.close()
 	if err := speak.configure(cfg); err != nil {
 		return err
 	}

@@ -13,13 +13,15 @@ import (
 // Schema names the form of an Answer.
 const Schema = "telltale/reference/v1"
 
-// Answer is what a reference vantage met in its last round. It holds no address of the vantage; which
-// edges a CDN gave it may tell its continent.
+// Answer is what a reference vantage met in its last round. It holds no address of the vantage but those
+// that its operator announces for control X; which edges a CDN gave it may tell its continent.
 type Answer struct {
 	Schema string `json:"schema"`
 	// Time is when the round began: whatever is in the answer was measured later.
 	Time time.Time `json:"time"`
 	Apps []App     `json:"apps"`
+	// Helper is set where others may make handshakes with this vantage (control X).
+	Helper *Helper `json:"helper,omitempty"`
 }
 
 // App is one app of an answer.
@@ -63,6 +65,9 @@ func (a *Answer) check() error {
 		return errors.New("the answer has no time")
 	case len(a.Apps) > maxApps:
 		return errLarge
+	}
+	if err := a.Helper.check(); err != nil {
+		return err
 	}
 	for i := range a.Apps {
 		if len(a.Apps[i].Targets) > maxTargets || len(a.Apps[i].App) > maxText {

@@ -7,6 +7,8 @@
 //
 //   - answer.go: what an answer holds, and how a round becomes one
 //   - sign.go: how it is signed, verified and bounded
+//   - helper.go: what a reference announces whose operator also lets others make control X with it
+//   - anyname.go, limits.go: the far end of control X, on sockets that it is handed
 //
-// The package is pure: who serves an answer, and who asks for it, is somebody else.
+// It opens nothing: who serves an answer, and who asks for it, is somebody else.
 package reference
