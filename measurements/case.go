@@ -27,6 +27,9 @@ type Case struct {
 	// N is the same step with a neutral name, in the same shape, made just before in the same trial; nil
 	// where none was made.
 	N *Observation
+	// X is the target's name at a helper's address, just after a neutral name was answered there; nil
+	// where none was made.
+	X *Observation
 	// V is a version-negotiation ping; nil where none was made.
 	V *Observation
 	// Page is what an unverified peer served; nil where nothing was asked.
@@ -70,7 +73,7 @@ func (v *view) places() []*place {
 	var out []*place
 	for i := range v.m.Observations {
 		o := &v.m.Observations[i]
-		if o.Operation == Resolve || o.Endpoint == "" {
+		if o.Operation == Resolve || o.Endpoint == "" || o.atHelper() {
 			continue
 		}
 		transport := "tcp"
@@ -117,6 +120,7 @@ func (v *view) caseOf(p *place, layer Layer) *Case {
 	}
 	c.N = c.alike(c.neutrals)
 	c.Name, c.Family, c.Origin = c.T.Name, c.T.Family, c.T.Origin
+	c.X = v.elsewhere[asked{c.Target.ID, c.Layer, c.Family, c.Name}]
 	if c.Layer == LayerHTTP && c.T.Transport == "tls" && !c.T.HTTP.verified() && knownBlockPage(c.T.HTTP) == "" {
 		return nil // what an imposter serves is the TLS layer's evidence, no exchange with the app
 	}

@@ -27,9 +27,9 @@ const (
 // version, or of nobody: to judge it without what it says would be to overlook a control.
 var (
 	operations = []Operation{Resolve, Connect, Settle, TLSHandshake, HTTPExchange, QUICHandshake, QUICVersion, Transfer}
-	controls   = []Control{T, N, D, V, P, F, R}
+	controls   = []Control{T, N, X, D, V, P, F, R}
 	families   = []Family{IPv4, IPv6}
-	origins    = []Origin{FromSystem, FromTrusted, FromCatalogue}
+	origins    = []Origin{FromSystem, FromTrusted, FromCatalogue, FromHelper}
 	shapes     = []Shape{Small, Default}
 	chainRoots = []string{RootBundle, RootExtra, RootTarget, RootSystem, RootNone}
 	endings    = []string{EndedComplete, EndedByBytes, EndedByTime, EndedByStall, EndedByFailure}

@@ -63,8 +63,9 @@ const (
 	SkipOffline  = "offline"   // the gate found no line at all
 	SkipNoFamily = "no_family" // this machine has no route for the family
 	SkipNoAddr   = "no_address"
-	SkipTurn     = "turn"    // the other family was measured this time
-	SkipStopped  = "stopped" // the program was told to stop in mid-round
+	SkipTurn     = "turn"      // the other family was measured this time
+	SkipNoHelper = "no_helper" // control X: none is announced in this family, or it does not answer
+	SkipStopped  = "stopped"   // the program was told to stop in mid-round
 )
 
 // Software names the versions that made a measurement.

@@ -81,6 +81,7 @@ type Control string
 const (
 	T Control = ""  // the target itself
 	N Control = "N" // a neutral name at the same place
+	X Control = "X" // the target's name at another address: a helper's
 	D Control = "D" // another way to resolve
 	V Control = "V" // a QUIC version-negotiation ping
 	P Control = "P" // another port of the same address
@@ -96,6 +97,7 @@ const (
 	FromSystem    Origin = "system"    // the resolver under test
 	FromTrusted   Origin = "trusted"   // control D
 	FromCatalogue Origin = "catalogue" // known-good, from the catalogue or the config
+	FromHelper    Origin = "helper"    // announced by the reference vantage for control X: no address of the target's
 )
 
 // Shape is the form of our ClientHello. The two differ in size alone: what a filter that does not

@@ -100,11 +100,15 @@ func inconclusive(s Signature, reasons ...string) *Finding {
 // place, did not. A reset or an alert, which somebody had to send for this name, is likely at once.
 // Silence must come again, because loss makes silence too; and so must an end (FIN), which is what an
 // edge says whose backend for this one name is gone (DESIGN section 4, rules 5 and 7).
+//
+// Control X says "again" like another address of the target. Where it passes it takes nothing back: a
+// filter may want name and prefix together (DESIGN section 2).
 func byName(c *Case, s Signature, reasons ...string) *Finding {
+	reasons = append(reasons, c.elsewhereReason()...)
 	switch {
 	case !c.Silent() && c.T.Failure != EOF:
 		return blocked(s, Likely, reasons...)
-	case c.AgainElsewhere():
+	case c.AgainElsewhere(), c.NameAloneTriggers():
 		return blocked(s, Likely, append(reasons, "it came again at another address")...)
 	case c.AgainLater(s):
 		return blocked(s, Likely, append(reasons, "it came again in a later round")...)

@@ -45,6 +45,9 @@ func (v *view) slowSteps() (slow, all int) {
 	least := v.leastConnect()
 	for i := range v.m.Observations {
 		o := &v.m.Observations[i]
+		if o.atHelper() { // far away, perhaps, and no server of the app's
+			continue
+		}
 		switch o.Operation {
 		case Connect, TLSHandshake, QUICHandshake:
 			if !o.OK() && !o.answered() {
@@ -63,7 +66,7 @@ func (v *view) slowSteps() (slow, all int) {
 func (v *view) leastConnect() time.Duration {
 	least := time.Duration(0)
 	for i := range v.m.Observations {
-		if o := &v.m.Observations[i]; o.Operation == Connect && o.OK() && (least == 0 || time.Duration(o.Duration) < least) {
+		if o := &v.m.Observations[i]; o.Operation == Connect && o.OK() && !o.atHelper() && (least == 0 || time.Duration(o.Duration) < least) {
 			least = time.Duration(o.Duration)
 		}
 	}

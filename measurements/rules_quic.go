@@ -84,7 +84,7 @@ var quicRules = []Rule{
 		Source:     "Zohaib et al., Exposing and Circumventing SNI-based QUIC Censorship of the Great Firewall, USENIX Security 2025",
 		Signatures: []Signature{QUICTimeoutSNI},
 		Needs:      "silence, and control N over QUIC answered at the same address just before",
-		Refuses:    "more than a suspicion of silence that was met once",
+		Refuses:    "more than a suspicion of silence that was met once, at one address, without control X",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if c.T.Failure != Timeout || !c.NeutralPassed() {

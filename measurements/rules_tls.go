@@ -131,7 +131,7 @@ var tlsRules = []Rule{
 		Source:     "ooni/spec ts-024 (SNI blocking); DESIGN section 4, rule 4",
 		Signatures: []Signature{TLSResetSNI, TLSTimeoutSNI, TLSEOFSNI, TLSAlertSNI},
 		Needs:      "a handshake that dies, control N that was answered at the same place just before, and a resolver that gave the address in this round",
-		Refuses:    "more than a suspicion of silence or an end that was met once; that an alert is forged at an address that no other resolver vouches for",
+		Refuses:    "more than a suspicion of silence or an end that was met once, at one address, without control X; that an alert is forged at an address that no other resolver vouches for",
 		Confidence: Likely,
 		Judge:      diesWithName,
 	},

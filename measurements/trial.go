@@ -175,7 +175,7 @@ func connectTrials(m, gate *Measurement) []Trial {
 	worst, order := map[[2]string]*Observation{}, [][2]string(nil)
 	for i := range m.Observations {
 		o := &m.Observations[i]
-		if _, asked := tried[o.Family]; !asked || o.Layer() != LayerTCP {
+		if _, asked := tried[o.Family]; !asked || o.Layer() != LayerTCP || o.atHelper() {
 			continue
 		}
 		k := [2]string{o.Target, o.Endpoint}

@@ -13,12 +13,13 @@ type view struct {
 	history *past
 	targets map[string]TargetInfo
 
-	proved   map[named]bool            // a verified handshake for this name at this address
-	imposter map[named]*Observation    // a completed handshake as someone else
-	system   map[wanted]*Observation   // what the resolver under test said
-	trusted  map[wanted][]*Observation // control D
-	altSvc   map[string]bool           // names whose own word, over verified TLS, offers h3
-	rtt      map[netip.Addr][]Seconds  // times of successful connects in this round
+	proved    map[named]bool            // a verified handshake for this name at this address
+	imposter  map[named]*Observation    // a completed handshake as someone else
+	system    map[wanted]*Observation   // what the resolver under test said
+	trusted   map[wanted][]*Observation // control D
+	altSvc    map[string]bool           // names whose own word, over verified TLS, offers h3
+	elsewhere map[asked]*Observation    // control X
+	rtt       map[netip.Addr][]Seconds  // times of successful connects in this round
 }
 
 type named struct {
@@ -36,7 +37,7 @@ func newView(m, gate *Measurement, line *Line, h *past) *view {
 		m: m, gate: gate, line: line, history: h,
 		targets: map[string]TargetInfo{}, proved: map[named]bool{}, imposter: map[named]*Observation{},
 		system: map[wanted]*Observation{}, trusted: map[wanted][]*Observation{}, altSvc: map[string]bool{},
-		rtt: map[netip.Addr][]Seconds{},
+		rtt: map[netip.Addr][]Seconds{}, elsewhere: elsewhere(m),
 	}
 	for _, t := range m.Targets {
 		v.targets[t.ID] = t

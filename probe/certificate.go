@@ -19,6 +19,19 @@ const leafNames = 8
 // errNoChain is what a handshake without certificates would be; crypto/tls lets none pass.
 var errNoChain = errors.New("tls: the server shows no certificate")
 
+// proves says whether a chain proves the server that the input wants: by its key where one is named.
+func (h Host) proves(chain []*x509.Certificate, in TLSInput) error {
+	switch {
+	case in.Key == "":
+		return h.verify(chain, in.Name)
+	case len(chain) == 0:
+		return errNoChain
+	case measurements.KeyOf(chain[0].Raw) != in.Key:
+		return &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: x509.UnknownAuthorityError{Cert: chain[0]}}
+	}
+	return nil
+}
+
 // verify checks a chain as crypto/tls would, but after the handshake, so that the peer has proved
 // the key of what it showed, and what it serves can still be seen. An empty name is not checked: a
 // target that is addresses alone has none.

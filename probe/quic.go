@@ -76,13 +76,13 @@ func (h Host) QUIC(ctx context.Context, ep netip.AddrPort, in TLSInput) (*QUICCo
 	version := ""
 	if err == nil {
 		version = conn.conn.ConnectionState().Version.String()
-		if err = h.verify(state.get().PeerCertificates, in.Name); err != nil {
+		if err = h.proves(state.get().PeerCertificates, in); err != nil {
 			_ = conn.Close()
 			conn = nil
 			h.tellValidity(t, &state, in.Name)
 		}
 	}
-	t.ChainRoot = h.root(err, &state)
+	t.ChainRoot = h.root(err, in, &state)
 	o := s.end(socket, err)
 	o.TLS, o.QUIC = t, s.quicInfo(socket)
 	o.QUIC.Version = version

@@ -46,6 +46,8 @@ type Plan struct {
 
 	// Reference is asked in every round, if set (control R).
 	Reference *Reference
+	// AskHelper makes control X with the helper that the reference announces, if it does.
+	AskHelper bool
 
 	Software measurements.Software
 	Vantage  measurements.Vantage
@@ -63,6 +65,7 @@ type Plan struct {
 	places  places
 	located located
 	small   bool // large hellos die at the gate in this round: control N's is small
+	helpers helpers
 }
 
 // lookupsPerSlot is how many lookups may run for each endpoint that may: a lookup costs a few hundred
@@ -75,6 +78,7 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	p.slots = make(chan struct{}, max(p.Parallel, 1))
 	p.lookups = make(chan struct{}, lookupsPerSlot*max(p.Parallel, 1))
 	p.places = places{}
+	p.helpers = helpers{answered: make(chan struct{})}
 	round := measurements.Round{ID: randomID(), Started: time.Now()}
 	gate := p.sheet(round, measurements.ControlApp)
 	p.measureGate(ctx, gate)
@@ -82,6 +86,7 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	round.Gate = gate.close()
 	clock := measurements.ClockOffset(&round.Gate)
 	round.Gate.ClockOffset = clock
+	p.helpers.avoid(&round.Gate)
 
 	apps := p.Apps
 	if len(p.Placebo.Targets) > 0 {
@@ -91,7 +96,10 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	var wg sync.WaitGroup
 	var reference func(app string) *measurements.Reference
 	if !p.offline(&round.Gate) {
-		wg.Go(func() { reference = p.askReference(ctx) })
+		wg.Go(func() {
+			defer close(p.helpers.answered)
+			reference = p.askReference(ctx)
+		})
 	}
 	var turns []func()
 	for i, app := range apps {

@@ -21,6 +21,9 @@ type TLSInput struct {
 	Name string
 	// Shape of our hello; empty means Default.
 	Shape measurements.Shape
+	// Key, if set, is all that proves the server (measurements.KeyOf): a helper's, whose chain nobody vouches
+	// for, and which bears any name.
+	Key string
 	// ALPN is what we offer, in order; empty: the extension is left out. QUIC then offers h3, since
 	// RFC 9001, section 8.1, requires one.
 	ALPN []string
@@ -58,9 +61,9 @@ func (h Host) TLS(ctx context.Context, conn *Conn, in TLSInput) (*tls.Conn, meas
 	t := h.seen(in, &state)
 	alive := err == nil
 	if alive {
-		err = h.verify(state.get().PeerCertificates, in.Name)
+		err = h.proves(state.get().PeerCertificates, in)
 	}
-	t.ChainRoot = h.root(err, &state)
+	t.ChainRoot = h.root(err, in, &state)
 	if alive && err != nil {
 		h.tellValidity(t, &state, in.Name)
 	}
@@ -91,8 +94,8 @@ func (h Host) tellValidity(t *measurements.TLS, state *shown, name string) {
 }
 
 // root is TLS.ChainRoot. A chain that verifies needs no second look where one set of roots can say so.
-func (h Host) root(err error, state *shown) string {
-	if chain := state.get().PeerCertificates; err != nil || len(chain) == 0 || h.Extra != nil || h.own {
+func (h Host) root(err error, in TLSInput, state *shown) string {
+	if chain := state.get().PeerCertificates; err != nil || in.Key != "" || len(chain) == 0 || h.Extra != nil || h.own {
 		return h.rootOf(chain)
 	}
 	return measurements.RootBundle

@@ -58,6 +58,7 @@ func (p *Plan) measureTarget(ctx context.Context, s *sheet, t Target) {
 		}
 	}
 	wg.Wait()
+	p.askHelper(ctx, s, t)
 }
 
 // measureHost measures one name of a target over one family.
@@ -177,18 +178,7 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	defer unlock()
 	release, ok := slot(ctx, p.slots)
 	defer release()
-	reason := ""
-	switch {
-	case !ok:
-		reason = measurements.SkipStopped
-	case p.Ledger != nil && p.Ledger.Rests(place):
-		reason = measurements.SkipResidual
-	case p.Ledger != nil && p.Ledger.Exhausted(place):
-		reason = measurements.SkipPenalty
-	case p.Budget != nil && !p.Budget.Allow(visitBytes):
-		reason = measurements.SkipBudget
-	}
-	if reason != "" {
+	if reason := p.barred(place, ok); reason != "" {
 		s.skip(measurements.Skip{Target: t.ID, Layer: firstLayer(w), Family: measurements.FamilyOf(ep.Addr()), Endpoint: ep.String(), Reason: reason})
 		return true
 	}
@@ -201,6 +191,21 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 		p.Ledger.Fail(place)
 	}
 	return passed
+}
+
+// barred says why a place is left alone now; "" where it may be visited. ok: there is a slot to do it in.
+func (p *Plan) barred(place schedule.Place, ok bool) (reason string) {
+	switch {
+	case !ok:
+		return measurements.SkipStopped
+	case p.Ledger != nil && p.Ledger.Rests(place):
+		return measurements.SkipResidual
+	case p.Ledger != nil && p.Ledger.Exhausted(place):
+		return measurements.SkipPenalty
+	case p.Budget != nil && !p.Budget.Allow(visitBytes):
+		return measurements.SkipBudget
+	}
+	return ""
 }
 
 func firstLayer(w Probe) measurements.Layer {

@@ -42,6 +42,9 @@ func (catalogueCmd) Run(c *cli, t terminal) error {
 	}
 	if cfg.Reference.URL != "" {
 		_, _ = fmt.Fprintf(t.out, "\nreference vantage\n  %s\n", cfg.Reference.URL)
+		if cfg.Reference.ControlX {
+			_, _ = fmt.Fprintln(t.out, "  and the helper that it announces: targets' names, where they alone may be what is filtered")
+		}
 	}
 	_, _ = fmt.Fprintln(t.out, "\nresolvers, beside the machine's own")
 	for _, r := range cfg.Trusted {

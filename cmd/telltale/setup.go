@@ -115,7 +115,8 @@ func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 		Host: host, Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 		Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
 		Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget),
-		Spread: spread(cfg.Interval), VolumeEvery: volumeEvery, Locate: cfg.Locate, Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), Software: software(cfg), Vantage: cfg.Vantage,
+		Spread: spread(cfg.Interval), VolumeEvery: volumeEvery, Locate: cfg.Locate, Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), AskHelper: cfg.Reference.ControlX,
+		Software: software(cfg), Vantage: cfg.Vantage,
 	}, nil
 }
 

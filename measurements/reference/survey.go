@@ -91,7 +91,7 @@ func (s *survey) tells(o *measurements.Observation) bool {
 	if o.Family == measurements.IPv6 {
 		alive = yes(s.line.IPv6)
 	}
-	if !alive || o.Endpoint == "" {
+	if !alive || o.Endpoint == "" || o.Origin == measurements.FromHelper {
 		return false
 	}
 	switch o.Operation {

@@ -44,6 +44,7 @@ const (
 	FaultDown               FaultKind = "down"                // nothing at the address: silence
 	FaultRefuse             FaultKind = "refuse"              // the machine is up, its services are not
 	FaultMute               FaultKind = "mute"                // accepts, and never says a word
+	FaultMuteName           FaultKind = "mute_name"           // swallows hellos for this name: what is behind the edge hangs
 	FaultHTTPStatus         FaultKind = "http_status"         // answers everything with Status
 	FaultExpiredCertificate FaultKind = "expired_certificate" // three days ago
 	FaultWrongCertificate   FaultKind = "wrong_certificate"   // another name's, under the trusted root
@@ -60,7 +61,7 @@ const (
 
 // FaultKinds lists every kind, in the order of the documentation.
 var FaultKinds = []FaultKind{
-	FaultDown, FaultRefuse, FaultMute, FaultHTTPStatus, FaultExpiredCertificate, FaultWrongCertificate,
+	FaultDown, FaultRefuse, FaultMute, FaultMuteName, FaultHTTPStatus, FaultExpiredCertificate, FaultWrongCertificate,
 	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
 	FaultServfail, FaultSlow, FaultDNSFilter,
 }
@@ -84,4 +85,5 @@ type siteTrouble struct {
 	expired       bool
 	certificateOf string
 	unknown       bool
+	mute          bool
 }

@@ -113,6 +113,8 @@ func (s *site) afflict(f Fault) bool {
 		t.certificateOf = "www.example.net"
 	case FaultStaleEdge:
 		t.unknown = true
+	case FaultMuteName:
+		t.mute = true
 	default:
 		return false
 	}

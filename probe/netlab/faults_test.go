@@ -33,6 +33,8 @@ func TestFaults(t *testing.T) {
 		{"a machine without services refuses", netlab.Fault{Kind: netlab.FaultRefuse, Host: host}, seeTCP, "refused"},
 		{"a mute machine connects", netlab.Fault{Kind: netlab.FaultMute, Host: host}, seeTCP, "connected"},
 		{"and says nothing", netlab.Fault{Kind: netlab.FaultMute, Host: host}, seePage, "silence"},
+		{"an edge whose backend hangs", netlab.Fault{Kind: netlab.FaultMuteName, Host: host}, seePage, "silence"},
+		{"and only for its name", netlab.Fault{Kind: netlab.FaultMuteName, Host: host}, seeUnknown, "connected"},
 
 		{"an overloaded origin", netlab.Fault{Kind: netlab.FaultHTTPStatus, Host: host, Status: 503}, seePage, "503 h3"},
 		{"a login wall", netlab.Fault{Kind: netlab.FaultHTTPStatus, Host: host, Status: 302, Location: "/login"}, seePage, "302 /login h3"},

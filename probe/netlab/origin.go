@@ -3,6 +3,7 @@ package netlab
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -72,9 +73,23 @@ func (m *machine) tlsConfig(protocols ...string) *tls.Config {
 			if m.refusesName(hello.ServerName) {
 				return refusing, nil
 			}
-			return nil, nil
+			return nil, m.hold(hello)
 		},
 	}
+}
+
+var errGone = errors.New("netlab: the machine is gone")
+
+// hold keeps a hello for a name whose backend hangs, until the machine stops.
+func (m *machine) hold(hello *tls.ClientHelloInfo) error {
+	if s := m.sites[strings.ToLower(hello.ServerName)]; s == nil || !s.trouble.mute {
+		return nil
+	}
+	select {
+	case <-m.gone:
+	case <-hello.Context().Done():
+	}
+	return errGone
 }
 
 func (m *machine) refusesName(name string) bool {

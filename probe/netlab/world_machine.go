@@ -24,6 +24,7 @@ const (
 	overQUIC
 	plainDNS
 	dnsOverTLS
+	handedOver // to OtherHost
 )
 
 // machine is one address and all that listens there: an edge of some operator, a data centre, a
@@ -37,11 +38,13 @@ type machine struct {
 	dns      *resolver        // behind plainDNS and dnsOverTLS
 	tcp, udp map[uint16]service
 	clock    time.Duration // ahead of the vantage's
+	own      *OtherHost    // behind handedOver
 	near     bool          // with the ISP or at home
 	trouble  trouble
 
 	// While it runs.
 	closers []func() error
+	gone    chan struct{} // closed when it stops
 	tasks   sync.WaitGroup
 }
 

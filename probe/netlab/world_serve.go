@@ -18,6 +18,7 @@ type sockets interface {
 
 // start opens the machine's ports. What it opened before an error is closed by stop.
 func (m *machine) start(wire sockets) error {
+	m.gone = make(chan struct{})
 	switch {
 	case m.trouble.down:
 		return nil // nothing at all is at that address: silence
@@ -61,6 +62,8 @@ func (m *machine) serveTCP(wire sockets, port uint16, kind service) error {
 		m.serveDNS(l, nil)
 	case dnsOverTLS:
 		m.serveDNSOverTLS(l)
+	case handedOver:
+		handOver(m, m.own.Streams, l)
 	default:
 		m.swallow(l)
 	}
@@ -78,6 +81,8 @@ func (m *machine) serveUDP(wire sockets, port uint16, kind service) error {
 		m.tasks.Go(func() { discardPackets(c) })
 	case kind == overQUIC:
 		return m.serveH3(c)
+	case kind == handedOver:
+		handOver[net.PacketConn](m, m.own.Packets, emulatedSocket{c})
 	default:
 		m.serveDNS(nil, c)
 	}
@@ -115,6 +120,9 @@ func discardPackets(c net.PacketConn) {
 
 // stop closes everything and waits until nothing of the machine runs.
 func (m *machine) stop() error {
+	if m.gone != nil {
+		close(m.gone)
+	}
 	var errs []error
 	for _, shut := range slices.Backward(m.closers) {
 		errs = append(errs, shut())

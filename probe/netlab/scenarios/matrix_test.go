@@ -146,7 +146,7 @@ func TestEveryControlIsNeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, control := range []measurements.Control{measurements.N, measurements.D, measurements.V, measurements.P, measurements.F, measurements.R, scenarios.Gate} {
+	for _, control := range []measurements.Control{measurements.N, measurements.D, measurements.V, measurements.P, measurements.F, measurements.R, measurements.X, scenarios.Gate} {
 		wrong := ""
 		for i := range all {
 			l := lab()

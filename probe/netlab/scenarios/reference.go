@@ -6,7 +6,9 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
@@ -25,6 +27,8 @@ type Reference struct {
 	Answer string `toml:"answer"`
 	// Apart: the scenario's faults are not those of its internet: the volunteer is sent to other machines.
 	Apart bool `toml:"apart"`
+	// Helper is what becomes of the helper that it announces (control X): see the constants. "" is none.
+	Helper string `toml:"helper"`
 	// Faults are there in its internet alone.
 	Faults []netlab.Fault `toml:"fault"`
 }
@@ -41,6 +45,17 @@ const (
 	answerMissing   = "missing"   // 404
 )
 
+// What becomes of the helper.
+const (
+	helperUp       = "up"        // it answers
+	helperDown     = "down"      // nothing is at its address
+	helperOtherKey = "other-key" // somebody else answers in its place
+	helperFull     = "full"      // it hangs up on everybody
+)
+
+// helperHost is a name for faults and addresses; nobody resolves it.
+const helperHost = "helper.example.org"
+
 // referenceHost is where it answers: a name that no catalogue has (RFC 2606, section 2).
 const referenceHost = "reference.example.org"
 
@@ -52,6 +67,8 @@ type outside struct {
 	key     ed25519.PrivateKey
 	history measurements.History
 	body    []byte
+	helper  *reference.AnyName // nil: none
+	address []string           // of the helper, in the volunteer's internet
 }
 
 // outside builds the reference's internet; nil where the scenario has none.
@@ -74,7 +91,68 @@ func (l *Lab) outside(s *Scenario, apps []probe.App) (*outside, error) {
 	}
 	plan.Without, plan.Ledger = nil, schedule.NewLedger(0)
 	seed := bytes.Repeat([]byte{1}, ed25519.SeedSize) // the emulation's only secret
-	return &outside{setting: s.Reference, world: world, plan: plan, key: ed25519.NewKeyFromSeed(seed)}, nil
+	o := &outside{setting: s.Reference, world: world, plan: plan, key: ed25519.NewKeyFromSeed(seed)}
+	if s.Reference.Helper != "" {
+		if o.helper, err = reference.NewAnyName(); err != nil {
+			_ = world.Close()
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// hosts are what stands of it in the volunteer's internet, and what is wrong there.
+func (o *outside) hosts() ([]netlab.OtherHost, []netlab.Fault, error) {
+	out := []netlab.OtherHost{{Name: referenceHost, Path: web.ReferencePath, Serve: o.serve}}
+	if o.helper == nil {
+		return out, nil, nil
+	}
+	var faults []netlab.Fault
+	h := netlab.OtherHost{Name: helperHost, Streams: o.helper.ServeTLS, Packets: o.helper.ServeQUIC}
+	switch o.setting.Helper {
+	case helperUp:
+	case helperDown:
+		faults = append(faults, netlab.Fault{Kind: netlab.FaultDown, Host: helperHost})
+	case helperOtherKey:
+		other, err := reference.NewAnyName()
+		if err != nil {
+			return nil, nil, err
+		}
+		h.Streams, h.Packets = other.ServeTLS, other.ServeQUIC
+	case helperFull:
+		h.Streams, h.Packets = hangUp, discard
+	default:
+		return nil, nil, fmt.Errorf("reference.helper: no such word: %q", o.setting.Helper)
+	}
+	return append(out, h), faults, nil
+}
+
+// announce says where the helper stands: one address of each family.
+func (o *outside) announce(at []netip.Addr) {
+	seen := map[bool]bool{}
+	for _, a := range at {
+		if !seen[a.Is4()] {
+			seen[a.Is4()] = true
+			o.address = append(o.address, netip.AddrPortFrom(a, 443).String())
+		}
+	}
+}
+
+// hangUp accepts and closes, as a helper does that has too much to do.
+func hangUp(ctx context.Context, l net.Listener) error {
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return nil
+		}
+		_ = c.Close()
+	}
+}
+
+func discard(ctx context.Context, c net.PacketConn) error {
+	<-ctx.Done()
+	return c.Close()
 }
 
 // serve answers as the reference's web server does, from the volunteer's internet.
@@ -102,6 +180,9 @@ func (o *outside) round() error {
 		return fmt.Errorf("the reference's own line is %s", verdict.Network.State)
 	}
 	key := o.key
+	if o.helper != nil {
+		answer.Helper = &reference.Helper{Addresses: o.address, Key: o.helper.Key()}
+	}
 	switch o.setting.Answer {
 	case answerFuture:
 		answer.Time = answer.Time.Add(10 * time.Minute)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
-	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
 	"github.com/telltale-probe/telltale/probe/netlab"
 	"github.com/telltale-probe/telltale/probe/schedule"
@@ -67,7 +66,7 @@ func (l *Lab) run(s *Scenario) (*Result, error) {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	if far != nil {
-		plan.Reference = far.ask()
+		plan.Reference, plan.AskHelper = far.ask(), far.helper != nil
 	}
 	result := &Result{Scenario: s, History: &measurements.History{}}
 	for i := range max(s.Rounds, 1) {
@@ -163,11 +162,18 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s),
 	}
 	if far != nil {
-		o.OtherHosts = []netlab.OtherHost{{Name: referenceHost, Path: web.ReferencePath, Serve: far.serve}}
+		hosts, faults, err := far.hosts()
+		if err != nil {
+			return nil, err
+		}
+		o.OtherHosts, o.Faults = hosts, append(o.Faults, faults...)
 	}
 	w, err := netlab.New(o)
 	if err != nil {
 		return nil, err
+	}
+	if far != nil && far.helper != nil {
+		far.announce(w.Addresses(helperHost))
 	}
 	w.Network().SetRoutes(!s.NoIPv4, !s.NoIPv6)
 	w.Network().Censor(l.rules(s, w)...)
