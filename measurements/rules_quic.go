@@ -24,6 +24,23 @@ var quicRules = []Rule{
 		},
 	},
 	{
+		ID:         "quic-answered-elsewhere",
+		Since:      "2026-11-23.2",
+		Says:       "QUIC fails at this address whatever the name, and another address of the target answers it: one machine has none, or is kept from us.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "RFC 7838, section 2.2 (an Alt-Svc is cached, and is the origin's word, not a machine's); DESIGN section 4, rule 6",
+		Signatures: []Signature{QUICTimeoutEndpoint, QUICRefused, QUICVersionSig, QUICCloseSig},
+		Needs:      "silence, a refusal, a close or a version negotiation without a control N that was answered there, and QUIC with the target's name that passed at another address in this round",
+		Refuses:    "that the origin's offer of h3 holds for each of its machines, unless the reference vantage passes at this one",
+		Judge: func(c *Case) *Finding {
+			s := endpointSignature(c.T.Failure)
+			if s == "" || c.NeutralPassed() || c.UpAtReference() || !c.quicPassesElsewhere() {
+				return nil
+			}
+			return inconclusive(s, append(c.referenceReason(), "another address of the target answers over QUIC: the server's own offer of h3 does not say that this machine does")...)
+		},
+	},
+	{
 		ID:         "quic-forged-close",
 		Says:       "The QUIC connection is closed, or told that its version is unknown, at once; the server itself offers h3.",
 		Layers:     []Layer{LayerQUIC},
@@ -158,6 +175,32 @@ var quicRules = []Rule{
 			return blocked(QUICTimeoutEndpoint, Suspected, "unanswered whatever the name, while the server's own Alt-Svc offers it and neutral hosts answer")
 		},
 	},
+}
+
+// endpointSignature is what a QUIC failure looks like where it does not depend on the name; "" for others.
+func endpointSignature(f Failure) Signature {
+	switch {
+	case f == Timeout:
+		return QUICTimeoutEndpoint
+	case f == ConnectionRefused || f.IsUnreachable():
+		return QUICRefused
+	case f == QUICIncompatibleVersion:
+		return QUICVersionSig
+	case f.IsQUICClose():
+		return QUICCloseSig
+	}
+	return ""
+}
+
+// quicPassesElsewhere says whether the target's name passed over QUIC at another address, in the same
+// family: the other one may be another machine park.
+func (c *Case) quicPassesElsewhere() bool {
+	for _, d := range c.all {
+		if d.Layer == LayerQUIC && d.Target.ID == c.Target.ID && d.Name == c.Name && d.Family == c.Family && d.Addr() != c.Addr() && !d.Failed() {
+			return true
+		}
+	}
+	return false
 }
 
 // quicAnswered weighs a QUIC failure that somebody had to send.
