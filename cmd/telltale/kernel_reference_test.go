@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,9 @@ func TestKernelReference(t *testing.T) {
 		"the site is down for the reference as well":   kernelDownForBoth,
 		"SYNs are dropped on the way to the reference": kernelReferenceUnreachable,
 		"the reference is another than was configured": kernelReferenceOfOthers,
+		"a name is dropped, at the helper as well":     kernelNameDroppedAtHelper,
+		"a name is dropped, but not at the helper":     kernelNamePassesAtHelper,
+		"a name is dropped, and the helper is silent":  kernelHelperSilent,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -44,14 +48,14 @@ func (w *kernelWorld) referenceAt() netip.AddrPort {
 
 // startReference runs the program beyond the router until the test ends, waits for its first round, and
 // gives the key that `check` prints.
-func (w *kernelWorld) startReference() (publicKey string) {
+func (w *kernelWorld) startReference(settings ...string) (publicKey string) {
 	w.t.Helper()
 	dir := filepath.Join(w.dir, "reference")
 	config, err := os.ReadFile(w.configure(agreed))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	file := w.write("reference.toml", string(config)+"\n[reference]\nserve = true\n")
+	file := w.write("reference.toml", string(config)+"\n[reference]\nserve = true\n"+strings.Join(settings, "\n"))
 	flags := []string{"--config.file=" + file, "--store.path=" + dir, "--web.listen-address=" + w.referenceAt().String()}
 	cmd := exec.Command(w.binary, append(flags, "run")...)
 	w.Do(kerneltest.Server, func() {
@@ -86,13 +90,13 @@ func (w *kernelWorld) referenceAnswers() bool {
 }
 
 // onceAsking makes a round that asks the reference.
-func (w *kernelWorld) onceAsking(publicKey string) measurements.RoundVerdict {
+func (w *kernelWorld) onceAsking(publicKey string, settings ...string) measurements.RoundVerdict {
 	w.t.Helper()
 	config, err := os.ReadFile(w.configure(agreed))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	file := w.write("asking.toml", string(config)+"\n[reference]\nurl = \"http://"+w.referenceAt().String()+web.ReferencePath+"\"\npublic_key = \""+publicKey+"\"\n")
+	file := w.write("asking.toml", string(config)+"\n[reference]\nurl = \"http://"+w.referenceAt().String()+web.ReferencePath+"\"\npublic_key = \""+publicKey+"\"\n"+strings.Join(settings, "\n"))
 	p := w.start(file, "once", "--format=json")
 	if code := p.code(w.t, kernelPatience); code != exitDone {
 		w.t.Fatalf("exit code %d\n%s", code, p.err.String())
@@ -139,4 +143,48 @@ func kernelReferenceOfOthers(t *testing.T, w *kernelWorld) {
 	v4, _ := w.addresses("media.beta.example.net")
 	w.dropSYNs(v4)
 	wantTargets(t, w.onceAsking("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), atMedia(measurements.Inconclusive, "tcp.timeout", ""))
+}
+
+// helperAt is where the reference is a helper, too: filters look at port 443.
+func (w *kernelWorld) helperAt() netip.AddrPort {
+	return netip.AddrPortFrom(w.ServerAddr(theResolver), 443)
+}
+
+func (w *kernelWorld) startHelper() (publicKey string) {
+	at := w.helperAt().String()
+	return w.startReference(`helper_listen = "`+at+`"`, `helper_addresses = ["`+at+`"]`)
+}
+
+// dropName drops hellos with one app's name over IPv4 alone: silence at one address, once.
+func (w *kernelWorld) dropName(also ...string) {
+	w.IPTables(append([]string{"-A", "FORWARD", "-p", "tcp", "--dport", "443", "-m", "string", "--algo", "bm", "--string", "chat.alpha.example.net", "-j", "DROP"}, also...)...)
+}
+
+func atChat(c measurements.Confidence) map[string][]measurements.LayerVerdict {
+	return map[string][]measurements.LayerVerdict{"alpha/chat": {{Layer: measurements.LayerTLS, Family: measurements.IPv4, State: measurements.Blocked, Signature: "tls.timeout.sni", Confidence: c}}}
+}
+
+func kernelNameDroppedAtHelper(t *testing.T, w *kernelWorld) {
+	key := w.startHelper()
+	w.dropName()
+	wantTargets(t, w.onceAsking(key), atChat(measurements.Suspected)) // control X is off by default
+	v := w.onceAsking(key, "control_x = true")
+	wantTargets(t, v, atChat(measurements.Likely))
+	if said, err := json.Marshal(v); err != nil || !strings.Contains(string(said), "the name alone triggers") {
+		t.Errorf("it is likely for another reason: %s (%v)", said, err)
+	}
+}
+
+func kernelNamePassesAtHelper(t *testing.T, w *kernelWorld) {
+	key := w.startHelper()
+	v4, _ := w.addresses("chat.alpha.example.net")
+	w.dropName("-d", v4.String())
+	wantTargets(t, w.onceAsking(key, "control_x = true"), atChat(measurements.Suspected))
+}
+
+func kernelHelperSilent(t *testing.T, w *kernelWorld) {
+	key := w.startHelper()
+	w.dropName()
+	w.IPTables("-A", "FORWARD", "-d", w.helperAt().Addr().String(), "-p", "tcp", "--dport", "443", "-j", "DROP")
+	wantTargets(t, w.onceAsking(key, "control_x = true"), atChat(measurements.Suspected))
 }
