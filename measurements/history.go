@@ -1,6 +1,7 @@
 package measurements
 
 import (
+	"slices"
 	"time"
 )
 
@@ -64,8 +65,21 @@ func epochOf(r *Round) string {
 	return r.Gate.Vantage.Epoch
 }
 
-// Learn takes a judged round into the history.
+// nowhere says whether a round was made on no network, of a machine that names its networks: it is offline,
+// and neither enters nor leaves any.
+func (h *History) nowhere(r *Round) bool { return epochOf(r) == "" && h.current != "" }
+
+// moved says whether the network changed in the course of the round: nobody knows then on which one a
+// step was made.
+func (r *Round) moved() bool {
+	return r.Gate.Vantage.Moved || slices.ContainsFunc(r.Apps, func(m Measurement) bool { return m.Vantage.Moved })
+}
+
+// Learn takes a judged round into the history. One that moved teaches nothing.
 func (h *History) Learn(r *Round, v *RoundVerdict) {
+	if h.nowhere(r) || r.moved() {
+		return
+	}
 	name, at := epochOf(r), r.Started.UTC().Round(0) // without the monotonic clock, which no file keeps
 	e := h.enter(name, at)
 	if v.Network.UDP443 != nil && *v.Network.UDP443 {

@@ -55,8 +55,12 @@ func (p *past) follows(id seriesID) bool {
 		slices.ContainsFunc(p.places[id.placeKey].Open, func(s Series) bool { return s.Signature == id.signature })
 }
 
-// eachOutcome reads what a judged round makes of every place. The outcome is valid until the next.
+// eachOutcome reads what a judged round makes of every place, nothing where it moved. The outcome is valid
+// until the next.
 func eachOutcome(r *Round, v *RoundVerdict, each func(placeKey, *outcome)) {
+	if r.moved() {
+		return
+	}
 	epoch := epochOf(r)
 	var o outcome
 	for i := range r.Apps {

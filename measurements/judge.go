@@ -12,6 +12,9 @@ func Judge(r *Round, h *History) RoundVerdict { return JudgeWith(Rules, r, h) }
 // JudgeWith judges by other rules: old ones side by side with new ones, or all but one.
 func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
 	line := judgeLine(&r.Gate)
+	if r.moved() {
+		line.move()
+	}
 	out := RoundVerdict{
 		Schema: RoundSchema, Started: r.Started.UTC(), DurationSeconds: seconds(r.Runtime),
 		Network: line.Verdict(), Apps: []AppVerdict{},

@@ -30,6 +30,8 @@ type Line struct {
 	// LargeHellosDie: our large hello meets silence at the neutral hosts of two operators, who answer the small
 	// one; LargePacketsDie: so do clear requests of as many segments.
 	LargeHellosDie, LargePacketsDie map[Family]bool
+	// Moved: the network changed in the course of the round.
+	Moved bool
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
 
@@ -81,6 +83,9 @@ func judgeLine(g *Measurement) *Line {
 	l.readSizes(g)
 	l.Redirected = redirected(g)
 	l.conclude(g, len(all))
+	if g.Vantage.Tunnel {
+		l.tunnelled()
+	}
 	return l
 }
 
@@ -179,6 +184,22 @@ func (l *Line) concludeAlive(g *Measurement) {
 	}
 	l.concludeSizes()
 	l.concludeClock(g)
+}
+
+// tunnelled says where the line leads. It is no trouble, so the state stays; a trouble of our own that
+// the gate found is named rather.
+func (l *Line) tunnelled() {
+	s := LocalTunnel
+	if l.Signature.Local() {
+		s = l.Signature
+	}
+	l.say(s, "a tunnel is the default route: a vantage of its own, without the home's country and network")
+}
+
+// move says that the network changed in the course of the round.
+func (l *Line) move() {
+	l.Moved = true
+	l.Reasons = append(l.Reasons, movedReason)
 }
 
 func (l *Line) say(s Signature, reason string) {

@@ -83,7 +83,11 @@ type Vantage struct {
 	Country string `json:"country,omitempty"`
 	ASN     int    `json:"asn,omitempty"`
 	Label   string `json:"label,omitempty"`
-	Epoch   string `json:"epoch,omitempty"` // a change of network starts a new one
+	Epoch   string `json:"epoch,omitempty"` // a change of network starts a new one; "" offline, or not known
+	// Tunnel: a VPN is the default route. The place is not home then, and has no country, network or label.
+	Tunnel bool `json:"tunnel,omitempty"`
+	// Moved: at the end of the round the network was another than at its start, whose epoch this is.
+	Moved bool `json:"moved,omitempty"`
 }
 
 // Round is one pass over all enabled apps: the gate, then the apps.

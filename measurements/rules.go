@@ -61,7 +61,7 @@ func judge(rules []Rule, c *Case) *Finding {
 			if why := c.otherHops(); why != "" && f.State == Blocked {
 				f.Reasons = append(f.Reasons, why)
 			}
-			return weakened(c, f)
+			return weakened(c, unplaced(c, f))
 		}
 	}
 	if !c.Failed() {

@@ -3,6 +3,20 @@ package measurements
 // lineRules: our own line comes first. While it is in trouble a failure says nothing about an app.
 var lineRules = []Rule{
 	{
+		ID:      "line-moved",
+		Since:   "2026-11-23.2",
+		Says:    "The network changed in the course of the round: connections of the old one die, and nobody knows which network did what.",
+		Source:  "DESIGN section 4, rule 11; RFC 5944, section 1 (a connection is bound to the address that it began with)",
+		Needs:   "another network at the end of the round than at its start",
+		Refuses: "anything that failed: it may be the move, or either network",
+		Judge: func(c *Case) *Finding {
+			if !c.Failed() || !c.view.line.Moved {
+				return nil
+			}
+			return inconclusive("", movedReason)
+		},
+	},
+	{
 		ID:         "line-captive-portal",
 		Says:       "Neutral hosts are answered by a captive portal.",
 		Source:     "RFC 8952, section 2.6",
@@ -81,6 +95,17 @@ var lineRules = []Rule{
 			return inconclusive("", "the neutral hosts of the gate do not answer either, or were not measured")
 		},
 	},
+}
+
+const movedReason = "the network changed in mid-round"
+
+// unplaced takes back what rules make of steps that passed in a round that moved, proof included: it stands
+// for one of two networks, and for which one nobody knows.
+func unplaced(c *Case, f *Finding) *Finding {
+	if !c.view.line.Moved || f.State != Blocked && f.State != Throttled {
+		return f
+	}
+	return &Finding{State: Inconclusive, Signature: f.Signature, Rule: f.Rule, Reasons: append(f.Reasons, movedReason)}
 }
 
 // onLine blames the line for a failure while the gate says that the line has this trouble.

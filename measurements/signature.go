@@ -70,6 +70,7 @@ const (
 	LocalTLSInterception Signature = "local.tls_interception"
 	LocalClock           Signature = "local.clock"
 	LocalMTU             Signature = "local.mtu"
+	LocalTunnel          Signature = "local.tunnel"
 )
 
 // Local says whether the cause is our own line, box or clock.

@@ -34,7 +34,7 @@ func neutralFor(t Target, name string) string {
 // resolveSystem asks the resolvers under test, the next one where one is silent, as a stub does.
 func (p *Plan) resolveSystem(ctx context.Context, s *sheet, r role, name string, f measurements.Family) measurements.Observation {
 	var o measurements.Observation
-	for _, res := range p.System {
+	for _, res := range p.system {
 		sctx, cancel := p.step(ctx)
 		o = p.Host.Resolve(sctx, res, name, f)
 		cancel()
@@ -64,8 +64,8 @@ func (p *Plan) askTrusted(ctx context.Context, s *sheet, target, name string, f 
 		return nil
 	}
 	r := role{target: target, control: measurements.D}
-	if len(p.System) > 0 {
-		if tcp := overTCP(p.System[0]); tcp.URL != "" {
+	if len(p.system) > 0 {
+		if tcp := overTCP(p.system[0]); tcp.URL != "" {
 			sctx, cancel := p.step(ctx)
 			o := p.Host.Resolve(sctx, tcp, name, f)
 			cancel()

@@ -91,10 +91,10 @@ func (p *Plan) probeControl(ctx context.Context, s *sheet, c Control, addr netip
 // identifyResolver asks the resolver under test for its own name over UDP and over TCP: two names
 // are two programs at one address (dns.redirect).
 func (p *Plan) identifyResolver(ctx context.Context, s *sheet) {
-	if len(p.System) == 0 || p.Without[measurements.D] {
+	if len(p.system) == 0 || p.Without[measurements.D] {
 		return
 	}
-	for _, r := range []Resolver{p.System[0], overTCP(p.System[0])} {
+	for _, r := range []Resolver{p.system[0], overTCP(p.system[0])} {
 		if r.URL == "" {
 			return
 		}

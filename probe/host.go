@@ -20,6 +20,14 @@ type Host struct {
 	// nil means the platform's configuration.
 	SystemResolvers func() ([]netip.AddrPort, error)
 
+	// StubUpstreams gives the resolvers that a stub among SystemResolvers asks in turn, where it says
+	// so; none where there is no stub. nil means the platform's, where SystemResolvers is nil too.
+	StubUpstreams func() ([]netip.AddrPort, error)
+
+	// Network says which network the machine is on; asking sends nothing. nil means the platform's,
+	// where Dial is nil too: another internet then does not say.
+	Network func() Network
+
 	// Routable says whether this machine has a route for the family at all; asking sends nothing.
 	// nil means: ask the kernel by connecting an unsent UDP socket to a documentation address.
 	Routable func(network string) bool

@@ -127,7 +127,7 @@ func (p *Plan) referenceAddresses(ctx context.Context, host string) (out []netip
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a.Unmap()}
 	}
-	for _, resolver := range append(append([]Resolver{}, p.Trusted...), p.System...) {
+	for _, resolver := range append(append([]Resolver{}, p.Trusted...), p.system...) {
 		for _, f := range routed {
 			sctx, cancel := p.step(ctx)
 			o := p.Host.Resolve(sctx, resolver, host, f)

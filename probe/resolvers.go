@@ -22,9 +22,38 @@ func (h Host) ResolversOfSystem() ([]Resolver, error) {
 	if read == nil {
 		read = systemResolvers
 	}
-	configured, err := read()
+	out, err := asResolvers(read())
 	if err != nil {
 		return nil, fmt.Errorf("probe: reading the system's resolvers: %w", err)
+	}
+	if len(out) == 0 {
+		return nil, errNoResolvers
+	}
+	return out, nil
+}
+
+// ResolversBehindStub gives the resolvers that a stub on this machine asks in turn, three at most: it
+// passes the first answer on, and what else came is seen only where they are asked directly. None is no
+// error: there is no stub, or it does not say. Nothing is sent.
+//
+// Only systemd-resolved says whom it asks. dnsmasq, unbound and dnscrypt-proxy on this machine keep it in
+// configurations of many forms, or are told over D-Bus, and one that encrypts asks in a way that nobody
+// on the path could answer; a forwarder on the router can't be asked at all.
+func (h Host) ResolversBehindStub() ([]Resolver, error) {
+	read := h.StubUpstreams
+	if read == nil && h.SystemResolvers == nil {
+		read = stubUpstreams
+	}
+	if read == nil {
+		return nil, nil
+	}
+	return asResolvers(read())
+}
+
+// asResolvers makes resolvers of addresses, to be asked over UDP: each once, and no more than are used.
+func asResolvers(configured []netip.AddrPort, err error) ([]Resolver, error) {
+	if err != nil {
+		return nil, err
 	}
 	var out []Resolver
 	for _, ep := range configured {
@@ -34,9 +63,6 @@ func (h Host) ResolversOfSystem() ([]Resolver, error) {
 		if ep.IsValid() && !known && len(out) < mostResolvers {
 			out = append(out, r)
 		}
-	}
-	if len(out) == 0 {
-		return nil, errNoResolvers
 	}
 	return out, nil
 }

@@ -3,27 +3,55 @@
 package probe
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/miekg/dns"
 )
 
 const (
-	resolvConf = "/etc/resolv.conf"
+	resolvConf = "etc/resolv.conf"
+	// resolvedConf is where systemd-resolved writes the resolvers that it asks (systemd-resolved(8)).
+	resolvedConf = "run/systemd/resolve/resolv.conf"
 	// resolvConfBytes are read of it; real ones have a few lines. Chosen by us.
 	resolvConfBytes = 64 << 10
 	portDNS         = 53
 )
 
+// resolvedStubs are the addresses at which systemd-resolved listens (systemd-resolved(8)).
+var resolvedStubs = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 53}), netip.AddrFrom4([4]byte{127, 0, 0, 54})}
+
 // systemResolvers reads resolv.conf(5). The file of macOS is one for such readers too.
-func systemResolvers() ([]netip.AddrPort, error) {
-	f, err := os.Open(resolvConf)
+func systemResolvers() ([]netip.AddrPort, error) { return resolversIn("/", resolvConf) }
+
+func stubUpstreams() ([]netip.AddrPort, error) { return stubUpstreamsIn("/") }
+
+// stubUpstreamsIn reads the resolvers behind systemd-resolved, where programs use its stub. Global ones
+// come first in its file, then those of every link: also of one whose VPN resolves its own names alone.
+// resolved may speak TLS to them, which its file does not say.
+func stubUpstreamsIn(root string) ([]netip.AddrPort, error) {
+	configured, err := resolversIn(root, resolvConf)
+	if err != nil || !slices.ContainsFunc(configured, func(ep netip.AddrPort) bool { return slices.Contains(resolvedStubs, ep.Addr()) }) {
+		return nil, err
+	}
+	behind, err := resolversIn(root, resolvedConf)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // another program at the stub's address
+	}
+	return slices.DeleteFunc(behind, func(ep netip.AddrPort) bool { return ep.Addr().IsLoopback() }), err
+}
+
+func resolversIn(root, file string) ([]netip.AddrPort, error) {
+	f, err := os.Open(filepath.Join(root, file))
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return readResolvConf(f)
 }
 

@@ -44,6 +44,9 @@ func systemResolvers() ([]netip.AddrPort, error) {
 	return out, nil
 }
 
+// stubUpstreams gives none: the resolvers of adapters are the real ones.
+func stubUpstreams() ([]netip.AddrPort, error) { return nil, nil }
+
 // adapters gives the list of adapters, nil where there is none.
 func adapters() (*windows.IpAdapterAddresses, error) {
 	for size := uint32(adapterBytes); size <= mostAdapterBytes; {

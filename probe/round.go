@@ -22,7 +22,7 @@ type Plan struct {
 	Apps     []App
 	Placebo  App // measured like the apps, and nobody blocks it; without targets there is none
 	Controls []Control
-	System   []Resolver // under test
+	System   []Resolver // under test; none means the host's, read anew for each round
 	Trusted  []Resolver // control D
 	Families []measurements.Family
 
@@ -50,7 +50,11 @@ type Plan struct {
 	AskHelper bool
 
 	Software measurements.Software
-	Vantage  measurements.Vantage
+	// Vantage is what the volunteer says of home. Each round has an epoch of its own in it, made with
+	// EpochKey (Network.Epoch); and without home's country and network where a tunnel leads elsewhere.
+	Vantage measurements.Vantage
+	// EpochKey is the installation's. nil means one that lasts as long as the plan.
+	EpochKey []byte
 
 	// Without switches controls off. Only tests do that, to show that verdicts depend on them.
 	Without map[measurements.Control]bool
@@ -66,6 +70,8 @@ type Plan struct {
 	located located
 	small   bool // large hellos die at the gate in this round: control N's is small
 	helpers helpers
+	system  []Resolver
+	behind  []Resolver
 }
 
 // lookupsPerSlot is how many lookups may run for each endpoint that may: a lookup costs a few hundred
@@ -79,6 +85,7 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	p.lookups = make(chan struct{}, lookupsPerSlot*max(p.Parallel, 1))
 	p.places = places{}
 	p.helpers = helpers{answered: make(chan struct{})}
+	before := p.arrive()
 	round := measurements.Round{ID: randomID(), Started: time.Now()}
 	gate := p.sheet(round, measurements.ControlApp)
 	p.measureGate(ctx, gate)
@@ -121,6 +128,11 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 		}
 		round.Apps = append(round.Apps, s.close())
 	}
+	vantage := p.vantage(before, p.Host.NetworkNow())
+	round.Gate.Vantage = vantage
+	for i := range round.Apps {
+		round.Apps[i].Vantage = vantage
+	}
 	round.Runtime = measurements.Seconds(time.Since(round.Started))
 	return round
 }
@@ -162,7 +174,7 @@ func (p *Plan) sheet(round measurements.Round, app string) *sheet {
 	return &sheet{plan: p, m: measurements.Measurement{
 		ID: randomID(), Round: round.ID, App: app, Started: time.Now(),
 		Observations: []measurements.Observation{}, Targets: []measurements.TargetInfo{},
-		Software: p.Software, Vantage: p.Vantage,
+		Software: p.Software,
 	}}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"runtime/debug"
 	"sync"
@@ -41,6 +42,7 @@ const (
 	stateMetrics = "metrics"
 	stateLedger  = "ledger"
 	stateBudget  = "budget"
+	stateEpoch   = "epoch"
 )
 
 // settleTime is how long after the last step's timeout a round's memory goes back to the system: a small
@@ -140,10 +142,41 @@ func (d *daemon) restore() {
 			d.log.Warn().Err(err).Str("state", name).Msg("what an earlier run kept can't be read")
 		}
 	}
+	d.plan.EpochKey = d.epochKey()
 	d.metrics.Restore(state)
 	d.plan.Ledger.Restore(ledger)
 	d.plan.Budget.Restore(budget)
 	probe.Resuspect(d.plan.Suspicion, &d.history)
+}
+
+// epochKey reads the key of the epochs' names, and makes one where there is none: without it the networks
+// of an earlier run would not be known again.
+func (d *daemon) epochKey() []byte {
+	key, err := storedEpochKey(d.store)
+	if err == nil {
+		return key
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		d.log.Warn().Err(err).Msg("the key of the networks' names can't be read: their histories start anew")
+	}
+	key = probe.NewEpochKey()
+	if err := d.store.SaveState(stateEpoch, key); err != nil {
+		d.log.Error().Err(err).Msg("the key of the networks' names could not be kept")
+	}
+	return key
+}
+
+// epochKeyLength is that of the keys that we make; a shorter one could be searched for.
+const epochKeyLength = 32
+
+func storedEpochKey(s *store.Store) (key []byte, err error) {
+	if err := s.LoadState(stateEpoch, &key); err != nil {
+		return nil, err
+	}
+	if len(key) != epochKeyLength {
+		return nil, fmt.Errorf("store: state %s: a key of %d bytes", stateEpoch, len(key))
+	}
+	return key, nil
 }
 
 // reload takes another configuration in, from the next round on. Counters, ledger and budget stay.
@@ -156,7 +189,7 @@ func (d *daemon) reload(cfg *config.Config, host probe.Host) error {
 	defer d.mu.Unlock()
 	plan.Ledger.Restore(d.plan.Ledger.Snapshot())
 	plan.Budget.Restore(d.plan.Budget.Snapshot())
-	plan.Suspicion, plan.Rotation = d.plan.Suspicion, d.plan.Rotation
+	plan.Suspicion, plan.Rotation, plan.EpochKey = d.plan.Suspicion, d.plan.Rotation, d.plan.EpochKey
 	d.metrics.Configure(metricsOptions(cfg))
 	d.plan = plan
 	d.view.Consent = !cfg.Consent.IsZero()

@@ -45,8 +45,10 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	if isTerminal(t.err) {
 		_, _ = fmt.Fprintf(t.err, "measuring %d apps …\n", len(plan.Apps))
 	}
+	history, key := stored(cfg)
+	plan.EpochKey = key
 	round := plan.Run(ctx)
-	verdict := measurements.Judge(&round, storedHistory(cfg))
+	verdict := measurements.Judge(&round, history)
 	if err := o.print(t, &round, &verdict); err != nil {
 		return err
 	}
@@ -75,18 +77,23 @@ func only(cfg *config.Config, ids []string) error {
 	return nil
 }
 
-// storedHistory is what a daemon on this machine has learnt; nil where there is none.
-func storedHistory(cfg *config.Config) *measurements.History {
+// stored is what a daemon on this machine has learnt, and the key by which it names networks; nil where
+// there is none.
+func stored(cfg *config.Config) (*measurements.History, []byte) {
 	kept, err := store.Open(cfg.StorePath, store.Options{ReadOnly: true})
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	defer func() { _ = kept.Close() }()
 	var h measurements.History
 	if kept.LoadState(stateHistory, &h) != nil {
-		return nil
+		return nil, nil
 	}
-	return &h
+	key, err := storedEpochKey(kept)
+	if err != nil {
+		return &h, nil
+	}
+	return &h, key
 }
 
 func (o *onceCmd) print(t terminal, round *measurements.Round, verdict *measurements.RoundVerdict) error {

@@ -101,15 +101,11 @@ func spread(interval time.Duration) time.Duration { return min(interval/spreadPa
 
 // newPlan makes the plan of a configuration on a host.
 func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
-	system := []probe.Resolver{}
+	var system []probe.Resolver
 	if cfg.System != nil {
 		system = append(system, *cfg.System)
-	} else {
-		found, err := host.ResolversOfSystem()
-		if err != nil {
-			return nil, err
-		}
-		system = found
+	} else if _, err := host.ResolversOfSystem(); err != nil { // each round reads them for itself
+		return nil, err
 	}
 	return &probe.Plan{
 		Host: host, Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,

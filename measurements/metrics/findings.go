@@ -39,6 +39,9 @@ func (m *Metrics) enter(r *measurements.Round) {
 		if measured.App == "" {
 			continue
 		}
+		if measured.Vantage.Epoch == "" && m.epoch != "" {
+			return // offline: no other network
+		}
 		m.showVantage(measured.Vantage)
 		if m.epoch != "" && m.epoch != measured.Vantage.Epoch {
 			for _, f := range m.findings {
@@ -46,7 +49,7 @@ func (m *Metrics) enter(r *measurements.Round) {
 			}
 			clear(m.lastOK)
 		}
-		m.epoch = measured.Vantage.Epoch
+		m.epoch, m.tunnel = measured.Vantage.Epoch, measured.Vantage.Tunnel
 		return
 	}
 }

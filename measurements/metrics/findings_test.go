@@ -198,3 +198,45 @@ func TestRestoreIsBounded(t *testing.T) {
 		t.Errorf("%d series were restored", n)
 	}
 }
+
+// Behind a tunnel nothing is shown under the home's country, not after a restart or a new configuration
+// either; offline is no other network.
+func TestTunnelAndOffline(t *testing.T) {
+	home := one()
+	home.Vantage = ms.Vantage{Country: "NL", ASN: 64496, Label: "attic"}
+	m := New(home)
+	look := func(hour int, v ms.Vantage) {
+		r, verdict := round(home, eight.Add(time.Duration(hour)*time.Hour), clean)
+		r.Gate.Vantage, verdict.Apps[0].Targets[0].Layers = v, nil
+		m.Observe(r, verdict)
+	}
+	info := func(want, country, asn, label, epoch string) {
+		t.Helper()
+		wantValue(t, m, 1, "telltale_vantage_info", "country", country, "asn", asn, "label", label, "epoch", epoch)
+		t.Log(want)
+	}
+	look(0, ms.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: "home"})
+	info("at home", "NL", "64496", "attic", "home")
+	look(1, ms.Vantage{Epoch: "vpn", Tunnel: true})
+	info("through a tunnel", "ZZ", "", "", "vpn")
+	m.Configure(home)
+	info("a new configuration", "ZZ", "", "", "vpn")
+	state := m.State()
+	m = New(home)
+	m.Restore(state)
+	info("a restart", "ZZ", "", "", "vpn")
+	look(2, ms.Vantage{Country: "NL", ASN: 64496, Label: "attic"})
+	info("offline", "ZZ", "", "", "vpn")
+	look(3, ms.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: "home"})
+	info("back home", "NL", "64496", "attic", "home")
+}
+
+// A round that moved ends no finding, and begins none.
+func TestRoundThatMovedSaysNothing(t *testing.T) {
+	m := New(one())
+	say(m, 0, ms.Blocked, ms.TLSResetSNI, ms.Likely)
+	r, v := round(one(), eight.Add(time.Hour), clean)
+	r.Gate.Vantage.Moved = true
+	m.Observe(r, v)
+	wantBlocking(t, m, 1, ms.Likely)
+}

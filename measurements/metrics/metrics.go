@@ -51,9 +51,11 @@ type Metrics struct {
 	apps     []AppInfo
 	failed   map[failureKey]bool // series of step_failures_total that exist
 	findings map[findingKey]*finding
-	lastOK   map[place]time.Time // when a layer of a target was last found ok
-	epoch    string              // of the network; "" before the first round
-	last     time.Time           // end of the last round; zero before the first
+	lastOK   map[place]time.Time  // when a layer of a target was last found ok
+	epoch    string               // of the network; "" before the first round
+	tunnel   bool                 // that network was a tunnel's
+	vantage  measurements.Vantage // as configured
+	last     time.Time            // end of the last round; zero before the first
 }
 
 var _ prometheus.Gatherer = (*Metrics)(nil)
@@ -106,7 +108,8 @@ func (m *Metrics) Configure(o Options) {
 			}
 		}
 	}
-	m.showVantage(o.Vantage)
+	m.vantage = o.Vantage
+	m.showLastVantage()
 	m.buildInfo.Reset()
 	m.buildInfo.WithLabelValues(o.Software.Version, o.Software.Revision, o.GoVersion, o.Software.Rules, o.Software.Catalogue).Set(1)
 }

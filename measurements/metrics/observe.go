@@ -34,7 +34,9 @@ func (m *Metrics) Observe(r measurements.Round, v measurements.RoundVerdict) {
 	for _, app := range v.All() {
 		for j := range app.Targets {
 			t := &app.Targets[j]
-			m.follow(appLabel(app.App), t, stands, r.Started)
+			if !r.Gate.Vantage.Moved { // on which network it was ok, nobody knows
+				m.follow(appLabel(app.App), t, stands, r.Started)
+			}
 			if t.State != measurements.Skipped {
 				m.lastJudged.WithLabelValues(appLabel(app.App), t.Target).Set(unix(r.Started))
 			}
@@ -164,6 +166,19 @@ func (m *Metrics) showNetwork(gate *measurements.Measurement, n *measurements.Ne
 		}
 		m.networkUp.WithLabelValues(key.family, key.layer).Set(value)
 	}
+}
+
+// showLastVantage shows the configured vantage as it was in the last round: what stands may be from a
+// tunnel, and is not home's.
+func (m *Metrics) showLastVantage() {
+	v := m.vantage
+	if m.tunnel {
+		v = measurements.Vantage{}
+	}
+	if m.epoch != "" {
+		v.Epoch = m.epoch
+	}
+	m.showVantage(v)
 }
 
 func (m *Metrics) showVantage(v measurements.Vantage) {

@@ -13,8 +13,9 @@ import (
 // State is what must outlive a restart: which blockings are known, and since when. Counters are not
 // in it: Prometheus knows how to deal with their reset.
 type State struct {
-	Epoch     string         `json:"epoch"`      // the network on which it was seen
-	LastRound time.Time      `json:"last_round"` // end of the last round; zero if there was none
+	Epoch     string         `json:"epoch"`            // the network on which it was seen
+	Tunnel    bool           `json:"tunnel,omitempty"` // which was a tunnel's
+	LastRound time.Time      `json:"last_round"`       // end of the last round; zero if there was none
 	Findings  []FindingState `json:"findings"`
 	LastOK    []LastOKState  `json:"last_ok"`
 }
@@ -40,7 +41,7 @@ type LastOKState struct {
 func (m *Metrics) State() State {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	s := State{Epoch: m.epoch, LastRound: m.last, Findings: []FindingState{}, LastOK: []LastOKState{}}
+	s := State{Epoch: m.epoch, Tunnel: m.tunnel, LastRound: m.last, Findings: []FindingState{}, LastOK: []LastOKState{}}
 	for key, f := range m.findings {
 		s.Findings = append(s.Findings, FindingState{
 			place: key.place, Signature: key.signature, Standing: f.standing, Confidence: f.confidence,
@@ -66,7 +67,8 @@ func comparePlaces(a, b place) int {
 func (m *Metrics) Restore(s State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.epoch, m.last = s.Epoch, s.LastRound
+	m.epoch, m.tunnel, m.last = s.Epoch, s.Tunnel, s.LastRound
+	m.showLastVantage()
 	if !s.LastRound.IsZero() {
 		m.lastRound.Set(unix(s.LastRound))
 	}

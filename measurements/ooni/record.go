@@ -86,6 +86,9 @@ func annotations(m *measurements.Measurement) map[string]string {
 		"rules":          m.Software.Rules,
 		"catalogue":      m.Software.Catalogue,
 	}
+	if m.Vantage.Tunnel {
+		out["tunnel"] = "true"
+	}
 	for key, value := range map[string]string{"vcs_revision": m.Software.Revision, "epoch": m.Vantage.Epoch, "label": m.Vantage.Label} {
 		if value != "" {
 			out[key] = value
