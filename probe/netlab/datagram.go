@@ -29,6 +29,7 @@ type inbox struct {
 	change chan struct{}
 	queue  []arrival
 	readBy time.Time
+	until  time.Time // what arrives from then on is lost; zero means never
 	shut   bool
 }
 
@@ -49,13 +50,16 @@ func (i *inbox) changed() {
 func (i *inbox) put(a arrival) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.shut || len(i.queue) >= inboxSize {
+	if i.shut || len(i.queue) >= inboxSize || i.lost(a.at) {
 		return
 	}
 	k, _ := slices.BinarySearchFunc(i.queue, a.at.Add(1), func(e arrival, t time.Time) int { return e.at.Compare(t) })
 	i.queue = slices.Insert(i.queue, k, a)
 	i.changed()
 }
+
+// lost says whether a datagram that is under way then is lost to a move.
+func (i *inbox) lost(at time.Time) bool { return !i.until.IsZero() && !at.Before(i.until) }
 
 // read waits for the next arrival. An error that has arrived counts as one.
 func (i *inbox) read() (arrival, error) {
@@ -130,6 +134,7 @@ type datagramConn struct {
 
 func (n *Network) dialUDP(network string, from, to netip.AddrPort) (net.Conn, error) {
 	c := &datagramConn{n: n, network: network, local: from, remote: to, flow: n.newFlow("udp", to, n.path(to.Addr())), inbox: newInbox()}
+	c.inbox.until = n.lastsUntil(c.flow.born)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -159,7 +164,7 @@ func (c *datagramConn) Write(b []byte) (int, error) {
 func (c *datagramConn) send(to netip.AddrPort, b []byte) {
 	link := c.flow.path()
 	at, passes := c.flow.pass(outward, link, len(b))
-	if !passes {
+	if !passes || c.inbox.lost(at) {
 		return
 	}
 	c.n.mu.Lock()

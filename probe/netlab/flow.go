@@ -15,6 +15,7 @@ type flow struct {
 	transport string // "tcp" or "udp"
 	to        netip.AddrPort
 	link      Link
+	born      time.Time
 
 	mu             sync.Mutex
 	client, server *conn
@@ -33,7 +34,7 @@ type flow struct {
 }
 
 func (n *Network) newFlow(transport string, to netip.AddrPort, l Link) *flow {
-	return &flow{n: n, transport: transport, to: to, link: l, drawn: map[string]bool{}}
+	return &flow{n: n, transport: transport, to: to, link: l, born: time.Now(), drawn: map[string]bool{}}
 }
 
 // upTo is the time from the vantage to the box of a rule, one way.
@@ -85,7 +86,7 @@ func (f *flow) carry(c *conn, part []byte) {
 func (f *flow) outward(part []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.dead {
+	if f.ended() {
 		return false
 	}
 	if f.read {
@@ -111,7 +112,7 @@ func (f *flow) outward(part []byte) bool {
 // inward passes the server's bytes, up to where a rule cuts.
 func (f *flow) inward(out *half, part []byte) {
 	f.mu.Lock()
-	if f.dead || f.deaf {
+	if f.ended() || f.deaf {
 		f.mu.Unlock()
 		return
 	}
@@ -167,7 +168,7 @@ func (f *flow) sticks(direction int, link Link, size int) bool {
 func (f *flow) silent(c *conn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.dead || f.deaf && !c.client || f.stuck[c.direction()]
+	return f.ended() || f.deaf && !c.client || f.stuck[c.direction()]
 }
 
 // throttled is when a segment has passed the boxes that limit or delay this flow.

@@ -27,7 +27,8 @@ type half struct {
 	shut     error
 	readBy   time.Time
 	writeBy  time.Time
-	swallows bool // the reader is gone
+	swallows bool      // the reader is gone
+	until    time.Time // what arrives from then on is lost; zero means never
 }
 
 type piece struct {
@@ -53,6 +54,9 @@ func (h *half) put(b []byte, at time.Time) {
 	if at.Before(h.last) {
 		at = h.last
 	}
+	if h.tooLate(at) {
+		return
+	}
 	h.last = at
 	h.queue = append(h.queue, piece{append([]byte(nil), b...), at})
 	h.bytes += len(b)
@@ -70,9 +74,15 @@ func (h *half) finish(err error, at time.Time) {
 	if err == io.EOF && at.Before(h.last) {
 		at = h.last
 	}
+	if h.tooLate(at) {
+		return
+	}
 	h.end, h.endAt = err, at
 	h.changed()
 }
+
+// tooLate says whether what arrives then finds nobody any more. The caller holds the lock.
+func (h *half) tooLate(at time.Time) bool { return !h.until.IsZero() && !at.Before(h.until) }
 
 // room waits until there is room for more, and says why there never will be.
 func (h *half) room() error {

@@ -24,7 +24,7 @@ func (f *flow) intercept(r *Rule) {
 	near := f.link
 	near.Latency, near.far = f.upTo(r), nil
 	g := f.n.newFlow("tcp", f.to, near)
-	g.read = true
+	g.read, g.born = true, f.born
 	box := &conn{n: f.n, network: "tcp", local: f.client.remote, remote: f.client.local, flow: g, in: newHalf(), out: f.client.in, linger: -1}
 	g.client, g.server = f.client, box
 	box.in.put(f.prefix, time.Now().Add(near.Latency))

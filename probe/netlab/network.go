@@ -39,6 +39,7 @@ type Network struct {
 	paths     map[netip.Prefix]Link
 	noV4      bool
 	noV6      bool
+	roams     time.Duration // since start; 0 never
 	port      uint16
 	forger    *certifier
 	clock     time.Duration // how far the world's clocks are ahead of the vantage's
@@ -184,7 +185,7 @@ func (n *Network) dialTCP(ctx context.Context, network string, from, to netip.Ad
 	near, errno := 2*f.upTo(verdict), syscall.ECONNREFUSED // Linux calls a SYN that is reset refused
 	switch verdict.Action {
 	case AcceptReset, AcceptClose:
-		if err := n.await(ctx, network, to, near); err != nil {
+		if err := n.reach(ctx, network, to, f, near); err != nil {
 			return nil, err
 		}
 		return n.accepted(network, from, to, f, verdict)
@@ -194,7 +195,7 @@ func (n *Network) dialTCP(ctx context.Context, network string, from, to netip.Ad
 	default:
 		return nil, n.silence(ctx, network, to)
 	}
-	if err := n.await(ctx, network, to, near); err != nil {
+	if err := n.reach(ctx, network, to, f, near); err != nil {
 		return nil, err
 	}
 	return nil, dialError(network, to, errno)
@@ -209,7 +210,7 @@ func (n *Network) dialServer(ctx context.Context, network string, from, to netip
 	if !known || !ok {
 		return nil, n.silence(ctx, network, to)
 	}
-	if err := n.await(ctx, network, to, took+2*f.late); err != nil {
+	if err := n.reach(ctx, network, to, f, took+2*f.late); err != nil {
 		return nil, err
 	}
 	return n.connected(network, from, to, f)
@@ -220,6 +221,8 @@ func (n *Network) connected(network string, from, to netip.AddrPort, f *flow) (n
 	client := &conn{n: n, network: network, local: netAddr("tcp", from), remote: netAddr("tcp", to), client: true, flow: f, in: newHalf(), out: newHalf(), linger: -1}
 	server := &conn{n: n, network: "tcp", local: client.remote, remote: client.local, flow: f, in: client.out, out: client.in, linger: -1}
 	f.client, f.server = client, server
+	client.in.until = n.lastsUntil(f.born)
+	client.out.until = client.in.until
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l := n.listeners[to]
@@ -241,6 +244,7 @@ func (n *Network) connected(network string, from, to netip.AddrPort, f *flow) (n
 func (n *Network) accepted(network string, from, to netip.AddrPort, f *flow, verdict *Rule) (net.Conn, error) {
 	client := &conn{n: n, network: network, local: netAddr("tcp", from), remote: netAddr("tcp", to), client: true, flow: f, in: newHalf(), out: newHalf(), linger: -1}
 	f.kill()
+	client.in.until = n.lastsUntil(f.born)
 	end := error(syscall.ECONNRESET)
 	if verdict.Action == AcceptClose {
 		end = io.EOF

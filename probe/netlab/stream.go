@@ -175,7 +175,7 @@ func (c *conn) direction() int {
 // peer's socket is gone its kernel answers with a reset, a round trip later.
 func (c *conn) count(f *flow, out *half, size int) {
 	f.mu.Lock()
-	dead, rtt := f.dead || f.stuck[c.direction()], 2*(f.link.Latency+f.late)
+	dead, rtt := f.ended() || f.stuck[c.direction()], 2*(f.link.Latency+f.late)
 	f.mu.Unlock()
 	out.mu.Lock()
 	gone := out.swallows

@@ -30,6 +30,10 @@ type Options struct {
 	Clock time.Duration
 	// CaptivePortal puts PortalRules(false) on the wire: DNS stays honest.
 	CaptivePortal bool
+	// Tunnel: the vantage's default route is a VPN. Nothing else changes: what censors stands behind its exit.
+	Tunnel bool
+	// Roams, if set, is when the vantage moves to another network (Network.Roam).
+	Roams time.Duration
 }
 
 // World is an emulated internet: an honest one, until rules are put on its wire. Closing it ends
@@ -42,6 +46,7 @@ type World struct {
 	zone      *authority
 	machines  []*machine // in order of their addresses
 	resolvers []netip.AddrPort
+	tunnel    bool
 
 	alive context.Context // ends with the world
 	end   context.CancelFunc
@@ -111,6 +116,8 @@ func (w *World) configure(o Options, p *plan) {
 	}
 	slices.SortFunc(w.machines, func(a, b *machine) int { return a.address.Compare(b.address) })
 	w.network.SetAccess(o.Access)
+	w.network.Roam(o.Roams)
+	w.tunnel = o.Tunnel
 	for _, m := range w.machines {
 		w.network.SetPath(m.path())
 	}
@@ -126,6 +133,7 @@ func (w *World) Host() probe.Host {
 	return probe.Host{
 		Dial:            w.network.Dial,
 		SystemResolvers: func() ([]netip.AddrPort, error) { return slices.Clone(w.resolvers), nil },
+		Network:         w.here,
 		Routable:        w.network.Routable,
 		Roots:           w.Roots(),
 	}

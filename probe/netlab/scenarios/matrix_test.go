@@ -95,7 +95,7 @@ var wanted = strings.Fields(`dns.nxdomain dns.refused dns.servfail dns.no_answer
 	tls.mitm tls.not_tls
 	http.blockpage http.redirect http.reset.host http.timeout.host http.eof.host http.reset http.timeout http.eof
 	quic.timeout.sni quic.timeout.endpoint quic.timeout.version quic.timeout.udp443 quic.refused quic.close quic.version quic.alert.sni
-	local.offline local.captive_portal local.ipv6_broken`)
+	local.offline local.captive_portal local.ipv6_broken local.tunnel`)
 
 // Every signature has a world in which it is found, and at least as many worlds are innocent as are censored.
 func TestScenariosCoverTheSignatures(t *testing.T) {
@@ -123,6 +123,21 @@ func TestScenariosCoverTheSignatures(t *testing.T) {
 	}
 	if innocent < censored {
 		t.Errorf("%d innocent scenarios, %d censored ones", innocent, censored)
+	}
+}
+
+// Every round says on which network it was made; behind a tunnel not even the country of home is said.
+func TestRoundsSayTheirVantage(t *testing.T) {
+	for _, r := range results(t) {
+		for _, m := range append([]measurements.Measurement{r.Round.Gate}, r.Round.Apps...) {
+			v, offline := m.Vantage, r.Scenario.NoIPv4 && r.Scenario.NoIPv6
+			if v.Tunnel != r.Scenario.Tunnel || v.Moved != (r.Scenario.Roams != "") || (v.Epoch == "") != offline {
+				t.Errorf("%s: %+v", r.Scenario.Name, v)
+			}
+			if home := v.Country != "" && v.ASN != 0 && v.Label != ""; home == v.Tunnel || v.Tunnel && v.Country+v.Label != "" {
+				t.Errorf("%s: %+v", r.Scenario.Name, v)
+			}
+		}
 	}
 }
 

@@ -34,6 +34,19 @@ type Lab struct {
 // Gate is the name under which Lab.Without switches off the gate.
 const Gate measurements.Control = "gate"
 
+// home is what the volunteer of the lab has said about the place: a code that is given to no
+// country (ISO 3166-1, 8.1.3), and a network for documentation (RFC 5398).
+var home = measurements.Vantage{Country: "XA", ASN: 64496, Label: "lab"}
+
+// vantage is home, in the scenario's country if it names one.
+func (s *Scenario) vantage() measurements.Vantage {
+	v := home
+	if s.Country != "" {
+		v.Country = s.Country
+	}
+	return v
+}
+
 // between is the time from one round of a scenario to the next: past any residual time in use.
 const between = time.Hour
 
@@ -159,7 +172,10 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 	}
 	o := netlab.Options{
 		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.gate(s), Trusted: l.Trusted, Seed: 1, Access: access,
-		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s),
+		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s), Tunnel: s.Tunnel,
+	}
+	if o.Roams, err = s.roams(); err != nil {
+		return nil, err
 	}
 	if far != nil {
 		hosts, faults, err := far.hosts()
@@ -255,7 +271,7 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 		Timeout:  10 * time.Second, Parallel: 8, Thorough: !s.Watched, Suspicion: &schedule.Suspicion{},
 		Ledger: schedule.NewLedger(10 * time.Minute), Without: l.Without,
 		Software: measurements.Software{Version: "lab", Rules: measurements.RulesVersion},
-		Vantage:  measurements.Vantage{Country: s.Country},
+		Vantage:  s.vantage(), EpochKey: []byte("the lab's own"), // a fixed one: rounds of one world are alike
 	}, nil
 }
 

@@ -72,6 +72,10 @@ type Scenario struct {
 	// Clock is how far the world's clocks are ahead of the machine's ("-9600h": this machine lives 400 days
 	// in the future); "" means not at all.
 	Clock string `toml:"clock"`
+	// Tunnel: a VPN is the machine's default route.
+	Tunnel bool `toml:"tunnel"`
+	// Roams, if set, is when the machine moves to another network: "2s" after the first round began.
+	Roams string `toml:"roams"`
 	// Reference is a second vantage that can be asked; without an answer there is none.
 	Reference Reference `toml:"reference"`
 	// Access is the line.
@@ -185,6 +189,9 @@ func Parse(name string, data []byte) (Scenario, error) {
 	if len(s.Stands) > 0 && s.Rounds < 2 {
 		return s, fmt.Errorf("scenario %s: one round makes no history", name)
 	}
+	if _, err := s.roams(); err != nil {
+		return s, fmt.Errorf("scenario %s: roams: %w", name, err)
+	}
 	for i := range s.Rules {
 		if err := s.Rules[i].times(); err != nil {
 			return s, fmt.Errorf("scenario %s: rule %d: %w", name, i+1, err)
@@ -194,6 +201,14 @@ func Parse(name string, data []byte) (Scenario, error) {
 		}
 	}
 	return s, nil
+}
+
+// roams is when the machine moves; 0 where it stays.
+func (s *Scenario) roams() (time.Duration, error) {
+	if s.Roams == "" {
+		return 0, nil
+	}
+	return time.ParseDuration(s.Roams)
 }
 
 // times reads the durations that TOML has no type for.
