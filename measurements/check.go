@@ -147,6 +147,8 @@ func (o *Observation) check(targets map[string]bool) error {
 		return fmt.Errorf(".operation %.64q is no word of this version", o.Operation)
 	case o.Operation == Resolve && o.DNS == nil, o.Operation == Transfer && o.Transfer == nil:
 		return fmt.Errorf(" is a %s and does not say what it saw", o.Operation)
+	case o.DNS != nil && o.DNS.Behind && (o.Control != D || o.DNS.Resolver != SystemResolver):
+		return fmt.Errorf(".dns.behind is of no step but control D at the system's resolver")
 	}
 	return firstOf(
 		word(".control", o.Control, controls), word(".ip_family", o.Family, families), word(".origin", o.Origin, origins),

@@ -187,7 +187,10 @@ const SystemResolver = "system"
 
 // DNS is what a resolve step saw.
 type DNS struct {
-	Resolver  string       `json:"resolver"`  // "system", or the URL of a configured one
+	Resolver string `json:"resolver"` // "system", or the URL of a configured one
+	// Behind: it is the one that a stub on this machine asks in turn, asked directly. The name was asked
+	// of the stub as well, and that answer is what programs get.
+	Behind    bool         `json:"behind,omitempty"`
 	Class     string       `json:"class"`     // "home" (private or loopback address), "public", or "" when not known
 	Transport string       `json:"transport"` // "udp", "tcp", "dot", "doh"
 	Type      string       `json:"type"`      // "A" or "AAAA"

@@ -206,8 +206,26 @@ func (c *Case) resolver() string {
 	return "the resolver"
 }
 
+// conflictingAnswers looks at what the resolver under test said and, where that is a stub, which passes
+// one answer on, at what was heard from the resolver behind it.
 func conflictingAnswers(c *Case) *Finding {
-	d := c.T.DNS
+	if c.view.anyProved(c.Name, c.answers()) {
+		return nil
+	}
+	for _, o := range []*Observation{c.T, c.view.behind[wanted{c.Name, c.Family}]} {
+		if o == nil {
+			continue
+		}
+		if f := c.contradicted(o); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// contradicted says what a resolve step makes of its late answers.
+func (c *Case) contradicted(o *Observation) *Finding {
+	d := o.DNS
 	if d == nil || len(d.Late) == 0 || c.view.anyProved(c.Name, d.Addresses) {
 		return nil
 	}
@@ -219,15 +237,19 @@ func conflictingAnswers(c *Case) *Finding {
 		}
 		s := DNSInjectOther
 		switch {
-		case c.Failed() && c.T.Failure != DNSBogon:
-			s = denial[c.T.Failure]
-		case c.T.Failure == DNSBogon, anyNotRoutable(d.Addresses):
+		case !o.OK() && o.Failure != DNSBogon:
+			s = denial[o.Failure]
+		case o.Failure == DNSBogon, anyNotRoutable(d.Addresses):
 			s = DNSInjectBogon
 		}
 		if s == "" {
 			return nil
 		}
-		return blocked(s, Confirmed, "one query got two answers that contradict each other, and the later one is the true one")
+		reasons := []string{"one query got two answers that contradict each other, and the later one is the true one"}
+		if d.Behind {
+			reasons = append(reasons, "it was asked of the resolver behind this machine's stub, which passes the first one on")
+		}
+		return blocked(s, Confirmed, reasons...)
 	}
 	return nil
 }

@@ -62,3 +62,49 @@ func TestAnswerFromElsewhereOnThePath(t *testing.T) {
 		}
 	}
 }
+
+// What comes from behind a stub is one more look at the stub's own answer: contradiction there is proof,
+// unless programs got an address that proves itself; it is no second opinion, and a look of its own
+// neither adds a failure nor takes one away.
+func TestBehindAStub(t *testing.T) {
+	t.Parallel()
+	const name = "chat.alpha.example.net"
+	forged, honest := netip.MustParseAddr("198.51.100.99"), netip.MustParseAddr("203.0.113.7")
+	resolve := func(behind bool, addrs ...netip.Addr) Observation {
+		o := Observation{Target: "chat", Operation: Resolve, Family: IPv4, Name: name, DNS: &DNS{Resolver: SystemResolver, Class: "home", Addresses: addrs, Behind: behind}}
+		if behind {
+			o.Control = D
+		}
+		return o
+	}
+	proof := Observation{Target: "chat", Operation: TLSHandshake, Family: IPv4, Name: name, Endpoint: honest.String() + ":443", Conn: 1, TLS: &TLS{Shape: Small, ChainRoot: RootBundle}}
+	late := resolve(true, forged)
+	late.DNS.Late = []DNSAnswer{{Addresses: []netip.Addr{honest}}}
+	denied := resolve(true)
+	denied.Failure, denied.DNS.Rcode = DNSRefused, 5
+	for what, test := range map[string]struct {
+		seen      []Observation
+		state     State
+		signature Signature
+		confirmed bool
+	}{
+		"the stub passed the forged answer on":        {[]Observation{resolve(false, forged), late, proof}, Blocked, DNSInjectOther, true},
+		"programs got the right answer all the same":  {[]Observation{resolve(false, honest), late, proof}, OK, "", false},
+		"the one behind refuses, programs are served": {[]Observation{resolve(false, honest), denied, proof}, OK, "", false},
+		"nothing proves itself":                       {[]Observation{resolve(false, forged), late}, OK, "", false},
+	} {
+		m := Measurement{App: "app", Targets: []TargetInfo{{ID: "chat", Hosts: []string{name}, Essential: true}}, Observations: test.seen}
+		if err := m.Check(); err != nil {
+			t.Fatal(err)
+		}
+		v := Judge(&Round{Started: eight, Gate: neighbours(""), Apps: []Measurement{m}}, nil)
+		for _, l := range v.Apps[0].Targets[0].Layers {
+			if l.Layer != LayerDNS {
+				continue
+			}
+			if l.State != test.state || l.Signature != test.signature || (l.Confidence == Confirmed) != test.confirmed || l.Endpoints.Measured != 1 {
+				t.Errorf("%s: %+v", what, l)
+			}
+		}
+	}
+}

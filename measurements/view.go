@@ -17,6 +17,7 @@ type view struct {
 	imposter  map[named]*Observation    // a completed handshake as someone else
 	system    map[wanted]*Observation   // what the resolver under test said
 	trusted   map[wanted][]*Observation // control D
+	behind    map[wanted]*Observation   // what the resolver behind a stub said, which is under test as well
 	altSvc    map[string]bool           // names whose own word, over verified TLS, offers h3
 	elsewhere map[asked]*Observation    // control X
 	rtt       map[netip.Addr][]Seconds  // times of successful connects in this round
@@ -36,7 +37,7 @@ func newView(m, gate *Measurement, line *Line, h *past) *view {
 	v := &view{
 		m: m, gate: gate, line: line, history: h,
 		targets: map[string]TargetInfo{}, proved: map[named]bool{}, imposter: map[named]*Observation{},
-		system: map[wanted]*Observation{}, trusted: map[wanted][]*Observation{}, altSvc: map[string]bool{},
+		system: map[wanted]*Observation{}, trusted: map[wanted][]*Observation{}, altSvc: map[string]bool{}, behind: map[wanted]*Observation{},
 		rtt: map[netip.Addr][]Seconds{}, elsewhere: elsewhere(m),
 	}
 	for _, t := range m.Targets {
@@ -54,6 +55,10 @@ func (v *view) index(o *Observation) {
 		key := wanted{o.Name, o.Family}
 		switch o.Control {
 		case D:
+			if o.DNS != nil && o.DNS.Behind {
+				v.behind[key] = o
+				return // no second opinion: the stub's own comes from there
+			}
 			v.trusted[key] = append(v.trusted[key], o)
 		case T:
 			v.system[key] = o

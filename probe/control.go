@@ -49,6 +49,36 @@ func (p *Plan) resolveSystem(ctx context.Context, s *sheet, r role, name string,
 	return o
 }
 
+// wantsBehind says whether the resolvers behind the stub are asked for a name that they, by way of the
+// stub, answered well: now and then, to save the traffic.
+func (p *Plan) wantsBehind(name string) bool {
+	return p.Thorough || p.Rotation.Includes("behind "+name)
+}
+
+// askBehind asks the resolvers behind a stub directly, and listens for what the stub hides: answers that
+// come after the first. It is a further look at the question that the stub was asked, and says whether
+// answers contradicted each other.
+func (p *Plan) askBehind(ctx context.Context, s *sheet, target, name string, f measurements.Family) (contradicted bool) {
+	if p.Without[measurements.D] {
+		return false
+	}
+	for _, res := range p.behind {
+		if ctx.Err() != nil {
+			return false
+		}
+		sctx, cancel := p.step(ctx)
+		o := p.Host.Resolve(sctx, res, name, f)
+		cancel()
+		anonymous(&o)
+		o.DNS.Behind = true
+		s.note(role{target: target, control: measurements.D}, o)
+		if o.DNS.Rcode >= 0 {
+			return len(o.DNS.Late) > 0
+		}
+	}
+	return false
+}
+
 // anonymous takes the address of a resolver of the system's out of the record: it may be the home's own.
 func anonymous(o *measurements.Observation) {
 	o.Endpoint = ""

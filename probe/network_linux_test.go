@@ -5,6 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/telltale-probe/telltale/probe/kerneltest"
 )
 
 // kernelOf writes files as the kernel has them.
@@ -23,55 +27,92 @@ func kernelOf(t *testing.T, files map[string]string) kernelFiles {
 	return kernelFiles(root)
 }
 
-// Kinds by what drivers write in sysfs, as read on Linux 6.x.
+// Kinds by what Linux 6.x says of interfaces.
 func TestKindOfInterface(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
-		files map[string]string
+		d     device
+		alone bool
 		want  Kind
 	}{
-		{"Ethernet", map[string]string{"type": "1\n", "device/vendor": "0x8086\n"}, Link},
-		{"Wi-Fi", map[string]string{"type": "1\n", "uevent": "DEVTYPE=wlan\nINTERFACE=x\n"}, Link},
-		{"a container's end of a veth", map[string]string{"type": "1\n", "uevent": "INTERFACE=x\n"}, Link},
-		{"PPPoE", map[string]string{"type": "512\n", "uevent": "DEVTYPE=ppp\n"}, PPP},
-		{"a modem with a header of its own", map[string]string{"type": "1\n", "uevent": "DEVTYPE=wwan\n"}, Mobile},
-		{"a modem without a header (qmi_wwan, raw-ip)", map[string]string{"type": "65534\n", "device/vendor": "x\n", "uevent": "DEVTYPE=wwan\n"}, Mobile},
-		{"a modem without a header whose driver does not say", map[string]string{"type": "65534\n", "device/vendor": "x\n"}, Mobile},
-		{"rmnet", map[string]string{"type": "519\n"}, Mobile},
-		{"tun", map[string]string{"type": "65534\n", "tun_flags": "0x1001\n"}, Tunnel},
-		{"WireGuard", map[string]string{"type": "65534\n", "uevent": "DEVTYPE=wireguard\n"}, Tunnel},
-		{"XFRM", map[string]string{"type": "65534\n"}, Tunnel},
-		{"IPv4 in IPv4", map[string]string{"type": "768\n"}, Tunnel},
-		{"IPv6 in IPv4", map[string]string{"type": "776\n"}, Tunnel},
-		{"GRE", map[string]string{"type": "778\n"}, Tunnel},
-		{"tap beside an Ethernet", map[string]string{"type": "1\n", "tun_flags": "0x1002\n", "../eth0/operstate": "up\n"}, Tunnel},
-		{"tap beside an Ethernet without a cable", map[string]string{"type": "1\n", "tun_flags": "0x1002\n", "../eth0/operstate": "down\n"}, Link},
-		{"a container's only interface (slirp4netns)", map[string]string{"type": "1\n", "tun_flags": "0x1002\n", "../lo/operstate": "unknown\n"}, Link},
+		{"Ethernet, Wi-Fi", device{hardware: 1}, false, Link},
+		{"a container's end of a veth", device{hardware: 1, made: "veth"}, true, Link},
+		{"a bridge", device{hardware: 1, made: "bridge"}, false, Link},
+		{"PPPoE", device{hardware: 512, made: "ppp"}, false, PPP},
+		{"a modem with frames (cdc_mbim)", device{hardware: 1, flags: unix.IFF_NOARP}, false, Mobile},
+		{"a modem with packets (qmi_wwan, raw-ip)", device{hardware: 65534, flags: unix.IFF_NOARP | unix.IFF_POINTOPOINT}, false, Mobile},
+		{"a modem of the kernel's WWAN framework", device{hardware: 65534, made: "wwan"}, false, Mobile},
+		{"rmnet", device{hardware: 519, made: "rmnet"}, false, Mobile},
+		{"tun", device{hardware: 65534, made: "tun"}, false, Tunnel},
+		{"tun, alone in its namespace", device{hardware: 65534, made: "tun"}, true, Tunnel},
+		{"WireGuard", device{hardware: 65534, made: "wireguard"}, true, Tunnel},
+		{"XFRM", device{hardware: 65534, made: "xfrm"}, false, Tunnel},
+		{"IPv4 in IPv4", device{hardware: 768, made: "ipip"}, false, Tunnel},
+		{"IPv6 in IPv4", device{hardware: 776, made: "sit"}, false, Tunnel},
+		{"GRE", device{hardware: 778, made: "gre"}, false, Tunnel},
+		{"tap beside another interface", device{hardware: 1, made: "tun"}, false, Tunnel},
+		{"a container's only interface (slirp4netns)", device{hardware: 1, made: "tun"}, true, Link},
 	} {
-		files := map[string]string{}
-		for name, text := range test.files {
-			files["sys/class/net/x/"+name] = text
-		}
-		if got := kernelOf(t, files).kind("x"); got != test.want {
+		if got := test.d.kind(func() bool { return test.alone }); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
+	}
+}
+
+// A tunnel counts where public addresses are reached through it: by a split default route, as OpenVPN
+// makes it, and by a rule and a table of its own, as wg-quick does; not by being there.
+func TestKernelTunnel(t *testing.T) {
+	t.Parallel()
+	lab := kerneltest.New(t)
+	network := func() (n Network) {
+		lab.Do(kerneltest.Client, func() { n = Host{}.NetworkNow() })
+		return n
+	}
+	home := network()
+	if home.Tunnel() || home.IPv4.Kind != Link || !home.IPv4.Gateway.IsValid() {
+		t.Fatalf("at home: %+v", home)
+	}
+	lab.RunClient("ip", "tuntap", "add", "dev", "tun0", "mode", "tun")
+	lab.RunClient("ip", "addr", "add", "10.8.0.2/24", "dev", "tun0")
+	lab.RunClient("ip", "link", "set", "tun0", "up")
+	if n := network(); n.Tunnel() || !n.Same(home) {
+		t.Errorf("a tunnel that nothing goes through: %+v", n)
+	}
+	halves := []string{"0.0.0.0/1", "128.0.0.0/1"}
+	for _, half := range halves {
+		lab.RunClient("ip", "route", "add", half, "dev", "tun0")
+	}
+	if n := network(); !n.Tunnel() || n.IPv4.Interface != "tun0" || n.Same(home) || n.Epoch(homeKey) == home.Epoch(homeKey) {
+		t.Errorf("a default route in two halves: %+v", n)
+	}
+	for _, half := range halves {
+		lab.RunClient("ip", "route", "del", half)
+	}
+	lab.RunClient("ip", "route", "add", "default", "dev", "tun0", "table", "51820")
+	lab.RunClient("ip", "rule", "add", "not", "fwmark", "51820", "table", "51820")
+	if n := network(); !n.Tunnel() {
+		t.Errorf("a rule of policy routing: %+v", n)
+	}
+	lab.RunClient("ip", "rule", "del", "not", "fwmark", "51820", "table", "51820")
+	if n := network(); n.Epoch(homeKey) != home.Epoch(homeKey) {
+		t.Errorf("home again: %+v, was %+v", n, home)
 	}
 }
 
 func TestGateway(t *testing.T) {
 	t.Parallel()
 	k := kernelOf(t, map[string]string{
-		"proc/net/route": "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n" +
+		"route": "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n" +
 			"wlan0\t00000000\t0101A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n" +
 			"eth0\t00000000\tFE01A8C0\t0003\t0\t0\t200\t00000000\t0\t0\t0\n" +
 			"eth0\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n" +
 			"eth0\t0000000A\t6401A8C0\t0003\t0\t0\t0\t000000FF\t0\t0\t0\n" +
 			"tun0\t00000000\t0100080A\t0003\t0\t0\t0\t00000080\t0\t0\t0\n" +
 			"ppp0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n",
-		"proc/net/ipv6_route": "00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000003 00000000 00000003     eth0\n" +
+		"ipv6_route": "00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000003 00000000 00000003     eth0\n" +
 			"00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n",
-		"proc/net/arp": "IP address       HW type     Flags       HW address            Mask     Device\n" +
+		"arp": "IP address       HW type     Flags       HW address            Mask     Device\n" +
 			"192.168.1.1      0x1         0x0         00:00:00:00:00:00     *        wlan0\n" +
 			"192.168.1.1      0x1         0x2         02:00:5e:00:00:01     *        eth0\n",
 	})

@@ -5,6 +5,10 @@ import (
 	"net/netip"
 )
 
+// abroad4 is nobody's address as well (RFC 5737), of another range than nobody4: that one is what labs
+// number their own links with, and would not be reached by the default route there.
+const abroad4 = "203.0.113.1:9"
+
 // NetworkNow reads the network. What can't be read is left out; nothing is sent.
 func (h Host) NetworkNow() Network {
 	if h.Network != nil {
@@ -13,7 +17,7 @@ func (h Host) NetworkNow() Network {
 	if h.Dial != nil {
 		return Network{} // another internet, which does not say
 	}
-	n := Network{IPv4: wayTo("udp4", nobody4), IPv6: wayTo("udp6", nobody6)}
+	n := Network{IPv4: wayTo("udp4", abroad4), IPv6: wayTo("udp6", nobody6)}
 	resolvers, err := h.ResolversBehindStub()
 	if err != nil || len(resolvers) == 0 {
 		resolvers, _ = h.ResolversOfSystem()

@@ -29,11 +29,22 @@ var resolvedStubs = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 53}), netip.
 // systemResolvers reads resolv.conf(5). The file of macOS is one for such readers too.
 func systemResolvers() ([]netip.AddrPort, error) { return resolversIn("/", resolvConf) }
 
-func stubUpstreams() ([]netip.AddrPort, error) { return stubUpstreamsIn("/") }
+// stubUpstreams gives those that are reached as everything else is. One behind a tunnel that is not the
+// default route is a company's own, which resolves its names alone, and is asked for no others.
+func stubUpstreams() ([]netip.AddrPort, error) {
+	behind, err := stubUpstreamsIn("/")
+	if len(behind) == 0 {
+		return nil, err
+	}
+	four, six := wayTo("udp4", abroad4), wayTo("udp6", nobody6)
+	return slices.DeleteFunc(behind, func(ep netip.AddrPort) bool {
+		w := wayTo("udp", ep.String())
+		return !w.exists() || w.Interface != four.Interface && w.Interface != six.Interface
+	}), nil
+}
 
 // stubUpstreamsIn reads the resolvers behind systemd-resolved, where programs use its stub. Global ones
-// come first in its file, then those of every link: also of one whose VPN resolves its own names alone.
-// resolved may speak TLS to them, which its file does not say.
+// come first in its file, then those of every link. resolved may speak TLS to them, which its file does not say.
 func stubUpstreamsIn(root string) ([]netip.AddrPort, error) {
 	configured, err := resolversIn(root, resolvConf)
 	if err != nil || !slices.ContainsFunc(configured, func(ep netip.AddrPort) bool { return slices.Contains(resolvedStubs, ep.Addr()) }) {

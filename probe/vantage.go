@@ -10,8 +10,9 @@ func (p *Plan) arrive() Network {
 	if len(p.EpochKey) == 0 {
 		p.EpochKey = NewEpochKey()
 	}
-	p.system = p.System
+	p.system, p.behind = p.System, nil
 	if len(p.system) == 0 {
+		p.behind, _ = p.Host.ResolversBehindStub()
 		p.system, _ = p.Host.ResolversOfSystem() // offline there may be none: then nothing is asked
 	}
 	return p.Host.NetworkNow()

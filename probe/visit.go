@@ -88,7 +88,11 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 			p.volume(ctx, s, t, sp)
 		}
 	}
-	if worked && len(first) > 0 && (o.DNS == nil || len(o.DNS.Late) == 0) {
+	contradicted := o.DNS != nil && len(o.DNS.Late) > 0
+	if !o.OK() || !worked || p.wantsBehind(host) {
+		contradicted = p.askBehind(ctx, s, t.ID, host, f) || contradicted
+	}
+	if worked && len(first) > 0 && !contradicted {
 		return
 	}
 	second := pick(p.askTrusted(ctx, s, t.ID, host, f), f, host, measurements.FromTrusted)

@@ -30,6 +30,8 @@ type Options struct {
 	Clock time.Duration
 	// CaptivePortal puts PortalRules(false) on the wire: DNS stays honest.
 	CaptivePortal bool
+	// Stub: the forwarder is the machine's own rather, and says whom it asks. It needs HomeRouter.
+	Stub bool
 	// Tunnel: the vantage's default route is a VPN. Nothing else changes: what censors stands behind its exit.
 	Tunnel bool
 	// Roams, if set, is when the vantage moves to another network (Network.Roam).
@@ -46,6 +48,7 @@ type World struct {
 	zone      *authority
 	machines  []*machine // in order of their addresses
 	resolvers []netip.AddrPort
+	behind    []netip.AddrPort // the stub
 	tunnel    bool
 
 	alive context.Context // ends with the world
@@ -124,6 +127,9 @@ func (w *World) configure(o Options, p *plan) {
 	w.resolvers = []netip.AddrPort{netip.AddrPortFrom(o.Resolver, 53)}
 	if o.HomeRouter {
 		p.machines[homeRouter].dns.upstream = forward(w.alive, w.network.Dial, o.Resolver)
+		if o.Stub {
+			w.behind = w.resolvers
+		}
 		w.resolvers = []netip.AddrPort{netip.AddrPortFrom(homeRouter, 53)}
 	}
 }
@@ -133,6 +139,7 @@ func (w *World) Host() probe.Host {
 	return probe.Host{
 		Dial:            w.network.Dial,
 		SystemResolvers: func() ([]netip.AddrPort, error) { return slices.Clone(w.resolvers), nil },
+		StubUpstreams:   func() ([]netip.AddrPort, error) { return slices.Clone(w.behind), nil },
 		Network:         w.here,
 		Routable:        w.network.Routable,
 		Roots:           w.Roots(),

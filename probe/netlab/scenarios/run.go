@@ -172,7 +172,7 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 	}
 	o := netlab.Options{
 		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.gate(s), Trusted: l.Trusted, Seed: 1, Access: access,
-		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s), Tunnel: s.Tunnel,
+		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s), Tunnel: s.Tunnel, Stub: s.Stub,
 	}
 	if o.Roams, err = s.roams(); err != nil {
 		return nil, err
@@ -252,10 +252,6 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 		host.System = x509.NewCertPool()
 		host.System.AddCert(root)
 	}
-	system, err := host.ResolversOfSystem()
-	if err != nil {
-		return nil, err
-	}
 	volume := 0
 	if s.Volume {
 		volume = 1
@@ -266,7 +262,7 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 	}
 	return &probe.Plan{
 		VolumeEvery: volume, Placebo: placebo,
-		Host: host, Apps: measured, Controls: l.controls(s), System: system, Trusted: l.Trusted,
+		Host: host, Apps: measured, Controls: l.controls(s), Trusted: l.Trusted,
 		Families: []measurements.Family{measurements.IPv4, measurements.IPv6},
 		Timeout:  10 * time.Second, Parallel: 8, Thorough: !s.Watched, Suspicion: &schedule.Suspicion{},
 		Ledger: schedule.NewLedger(10 * time.Minute), Without: l.Without,

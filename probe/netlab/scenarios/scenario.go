@@ -62,6 +62,8 @@ type Scenario struct {
 	Household string `toml:"household"`
 	// Home: the resolver under test is a forwarder inside the home.
 	Home bool `toml:"home_resolver"`
+	// Stub: that forwarder is the machine's own, and the resolver behind it is known.
+	Stub bool `toml:"stub"`
 	// NoIPv4 and NoIPv6: the machine has no route for the family.
 	NoIPv4 bool `toml:"no_ipv4"`
 	NoIPv6 bool `toml:"no_ipv6"`
