@@ -14,6 +14,26 @@ var rootRules = []Rule{
 		Confidence: Confirmed,
 		Judge:      machinesOwnRoot,
 	},
+	{
+		ID:         "tls-logged-and-rootless",
+		Since:      "2026-11-23.2",
+		Says:       "The chain leads to no root, and its leaf says that it is publicly logged: a forgotten intermediate, or an authority that is newer than our bundle, more likely than a box.",
+		Layers:     []Layer{LayerTLS},
+		Source:     "RFC 6962, section 3.3; Acer et al., Where the Wild Warnings Are, CCS 2017 (missing intermediates)",
+		Signatures: []Signature{TLSMITM},
+		Needs:      "a completed handshake under a chain to no root, whose leaf bears timestamps of a public log, and no known block page behind it",
+		Refuses:    "that the timestamps are true: a box can copy them",
+		Judge: func(c *Case) *Finding {
+			t := c.T.TLS
+			if !c.T.Failure.IsCertificate() || t == nil || t.ChainRoot != RootNone || !t.Logged || c.SameKeyAtReference() {
+				return nil
+			}
+			if c.Page != nil && knownBlockPage(c.Page.HTTP) != "" {
+				return nil
+			}
+			return inconclusive(TLSMITM, "the chain leads to no root, and the certificate says that it is publicly logged: the server forgot an intermediate, or its authority is newer than our bundle, as easily as somebody copied the timestamps")
+		},
+	},
 }
 
 // machinesOwnRoot never says more than that it looks like an interception. Who put the root there can't be

@@ -49,6 +49,8 @@ const (
 	FaultExpiredCertificate FaultKind = "expired_certificate" // three days ago
 	FaultWrongCertificate   FaultKind = "wrong_certificate"   // another name's, under the trusted root
 	FaultNoH3               FaultKind = "no_h3"               // QUIC is off
+	FaultIncompleteChain    FaultKind = "incomplete_chain"    // the leaf alone: the intermediate was forgotten
+	FaultNewAuthority       FaultKind = "new_authority"       // under a public root that is younger than everybody's bundle
 	FaultStaleEdge          FaultKind = "stale_edge"          // no longer knows this name: alert 112
 	FaultNoSNIDefault       FaultKind = "no_sni_default"      // alert 112 to every name that it doesn't know
 	FaultResetsPQ           FaultKind = "resets_pq"           // chokes on a hello of more than one segment
@@ -62,6 +64,7 @@ const (
 // FaultKinds lists every kind, in the order of the documentation.
 var FaultKinds = []FaultKind{
 	FaultDown, FaultRefuse, FaultMute, FaultMuteName, FaultHTTPStatus, FaultExpiredCertificate, FaultWrongCertificate,
+	FaultIncompleteChain, FaultNewAuthority,
 	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
 	FaultServfail, FaultSlow, FaultDNSFilter,
 }
@@ -84,6 +87,8 @@ type siteTrouble struct {
 	location      string
 	expired       bool
 	certificateOf string
+	incomplete    bool
+	newAuthority  bool
 	unknown       bool
 	mute          bool
 }

@@ -111,6 +111,10 @@ func (s *site) afflict(f Fault) bool {
 		t.expired = true
 	case FaultWrongCertificate:
 		t.certificateOf = "www.example.net"
+	case FaultIncompleteChain:
+		t.incomplete = true
+	case FaultNewAuthority:
+		t.newAuthority = true
 	case FaultStaleEdge:
 		t.unknown = true
 	case FaultMuteName:

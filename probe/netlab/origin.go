@@ -63,11 +63,7 @@ func (m *machine) tlsConfig(protocols ...string) *tls.Config {
 		MinVersion: tls.VersionTLS12,
 		NextProtos: protocols,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			issuer := m.issuer
-			if s := m.sites[strings.ToLower(hello.ServerName)]; s != nil && s.issuer != nil && s.trouble.certificateOf == "" {
-				issuer = s.issuer
-			}
-			return issuer.certificate(m.leafFor(hello.ServerName))
+			return m.certificateFor(hello.ServerName)
 		},
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			if m.refusesName(hello.ServerName) {
@@ -114,6 +110,25 @@ func (m *machine) leafFor(name string) leaf {
 		l.address = m.address
 	}
 	return l
+}
+
+// certificateFor is the chain that is shown to a name.
+func (m *machine) certificateFor(name string) (*tls.Certificate, error) {
+	s, issuer := m.sites[strings.ToLower(name)], m.issuer
+	switch {
+	case s == nil || s.trouble.certificateOf != "":
+	case s.trouble.newAuthority:
+		issuer = m.newcomer
+	case s.issuer != nil:
+		issuer = s.issuer
+	}
+	chain, err := issuer.certificate(m.leafFor(name))
+	if err != nil || s == nil || !s.trouble.incomplete {
+		return chain, err
+	}
+	alone := *chain
+	alone.Certificate = chain.Certificate[:1]
+	return &alone, nil
 }
 
 // ownName is the name of the machine's default certificate.

@@ -82,13 +82,17 @@ func New(o Options) (*World, error) {
 		return nil, err
 	}
 	forger.box = true
+	newcomer, err := newCertifier("Emulated Newcomer", now)
+	if err != nil {
+		return nil, err
+	}
 	var private *certifier
 	if o.ownRoots() {
 		if private, err = newCertifier("Emulated App", now); err != nil {
 			return nil, err
 		}
 	}
-	p := newPlan(o, trust, forger, private)
+	p := newPlan(o, trust, forger, newcomer, private)
 	var errs []error
 	for _, f := range o.Faults {
 		errs = append(errs, p.afflict(f))

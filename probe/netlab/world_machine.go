@@ -33,6 +33,7 @@ type machine struct {
 	address  netip.Addr
 	operator string
 	issuer   *certifier
+	newcomer *certifier       // issues what no bundle knows yet
 	sites    map[string]*site // by lower-case name
 	anyHost  http.HandlerFunc // answers for every name that is not in sites; nil: 404
 	dns      *resolver        // behind plainDNS and dnsOverTLS

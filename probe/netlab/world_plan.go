@@ -19,19 +19,21 @@ type plan struct {
 	machines map[netip.Addr]*machine
 	trust    *certifier // issues what everybody trusts
 	forger   *certifier // issues what nobody trusts
+	newcomer *certifier // issues what everybody will trust one day
 	private  *certifier // issues for the apps that trust nobody else; nil: there are none
 	clock    time.Duration
 }
 
 // newPlan lays out what the options name. Nothing in it knows an app: the words of the catalogue
 // are all there is to go by.
-func newPlan(o Options, trust, forger, private *certifier) *plan {
+func newPlan(o Options, trust, forger, newcomer, private *certifier) *plan {
 	p := &plan{
 		book:     newAddressBook(o.given()),
 		zone:     newAuthority(),
 		machines: make(map[netip.Addr]*machine),
 		trust:    trust,
 		forger:   forger,
+		newcomer: newcomer,
 		private:  private,
 		clock:    o.Clock,
 	}
@@ -139,12 +141,13 @@ func (p *plan) machine(a netip.Addr, operator string) *machine {
 	m := p.machines[a]
 	if m == nil {
 		m = &machine{
-			address: a,
-			issuer:  p.trust,
-			clock:   p.clock,
-			sites:   make(map[string]*site),
-			tcp:     make(map[uint16]service),
-			udp:     make(map[uint16]service),
+			address:  a,
+			issuer:   p.trust,
+			newcomer: p.newcomer,
+			clock:    p.clock,
+			sites:    make(map[string]*site),
+			tcp:      make(map[uint16]service),
+			udp:      make(map[uint16]service),
 		}
 		p.machines[a] = m
 	}
