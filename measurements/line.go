@@ -15,7 +15,8 @@ type Line struct {
 	// fewer are configured) completed a verified TLS handshake. Hosts inside the country speak for no
 	// line to the outside: they count only where the gate has no others.
 	Alive map[Family]bool
-	// Fine says whether most of these operators did: the neutral endpoints as such are well.
+	// Fine says whether most of these operators did, of all that the gate has: the neutral endpoints as such
+	// are well. One that was not asked counts as one that failed.
 	Fine map[Family]bool
 	// Tried says whether the family was measured at all. Without a route it is not.
 	Tried map[Family]bool
@@ -55,7 +56,7 @@ func judgeLine(g *Measurement) *Line {
 		operators, all = operatorsOf(g, anywhere)
 	}
 	l.Clock = ClockOffset(g)
-	tlsBy, askedBy, quicBy := map[Family]map[string]bool{}, map[Family]map[string]bool{}, map[Family]map[string]bool{}
+	tlsBy, quicBy := map[Family]map[string]bool{}, map[Family]map[string]bool{}
 	for i := range g.Observations {
 		o := &g.Observations[i]
 		switch o.Operation {
@@ -63,7 +64,6 @@ func judgeLine(g *Measurement) *Line {
 			l.readResolve(o)
 		case Connect, TLSHandshake:
 			l.Tried[o.Family] = true
-			mark(askedBy, o.Family, operators[o.Target])
 			if o.Operation == TLSHandshake && l.shook(o) {
 				mark(tlsBy, o.Family, operators[o.Target])
 			}
@@ -77,7 +77,7 @@ func judgeLine(g *Measurement) *Line {
 	need := min(minOperators, max(len(all), 1))
 	for _, f := range []Family{IPv4, IPv6} {
 		l.Alive[f] = len(tlsBy[f]) >= need
-		l.Fine[f] = l.Alive[f] && 2*len(tlsBy[f]) > len(askedBy[f])
+		l.Fine[f] = l.Alive[f] && 2*len(tlsBy[f]) > len(all)
 		l.QUICAlive[f] = len(quicBy[f]) > 0
 	}
 	l.readSizes(g)

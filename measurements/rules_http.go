@@ -60,6 +60,22 @@ var httpRules = []Rule{
 		},
 	},
 	{
+		ID:         "http-server-may-hang",
+		Since:      "2026-11-23.2",
+		Says:       "After a good handshake the request is never answered, and nothing shows that the server did not get it: a back end that hangs, behind every edge of the site, is as silent.",
+		Layers:     []Layer{LayerHTTP},
+		Source:     "RFC 9110, section 15.6.5 (a gateway says 504 only when it gives up); DESIGN section 4, rules 5 and 7",
+		Signatures: []Signature{HTTPTimeout},
+		Needs:      "silence after a good handshake, and neither a kernel that says that the request went unacknowledged nor an answer for this name over TLS at the same address",
+		Refuses:    "that silence of a server that may have heard us is anybody's will",
+		Judge: func(c *Case) *Finding {
+			if !c.Failed() || !c.Silent() || c.T.Transport == "tcp" || c.T.HTTP != nil && c.T.HTTP.Status != 0 || !c.mayHang() {
+				return nil
+			}
+			return inconclusive(HTTPTimeout, "the handshake is good and the request unanswered; a back end that hangs for this name alone does that at every address")
+		},
+	},
+	{
 		ID:         "http-dies-after-handshake",
 		Says:       "The handshake was good and the exchange dies; with a neutral name it did not.",
 		Layers:     []Layer{LayerHTTP},
@@ -132,6 +148,15 @@ var httpRules = []Rule{
 }
 
 var httpSignature = map[string]Signature{"reset": HTTPReset, "timeout": HTTPTimeout, "eof": HTTPEOF}
+
+// mayHang says whether nothing shows that the request did not come through, or that the site answers.
+func (c *Case) mayHang() bool {
+	if c.T.Transport == "quic" {
+		return !c.view.answersOverTLS(c.Name, c.Addr())
+	}
+	k := c.T.TCP
+	return k == nil || k.BytesAcked == 0 || k.BytesAcked >= uint64(c.view.sent(c.T.Conn))
+}
 
 // redirectedAway says whether a clear answer leads to a site that is not the target's.
 func (c *Case) redirectedAway() bool {

@@ -156,6 +156,27 @@ func (v *view) received(conn int) (n int64) {
 	return n
 }
 
+// sent counts what was sent on a connection, in all of its steps.
+func (v *view) sent(conn int) (n int64) {
+	for i := range v.m.Observations {
+		if o := &v.m.Observations[i]; o.Conn == conn {
+			n += o.Sent
+		}
+	}
+	return n
+}
+
+// answersOverTLS says whether the site of a name answered an exchange over verified TLS at an address.
+func (v *view) answersOverTLS(name string, a netip.Addr) bool {
+	for i := range v.m.Observations {
+		o := &v.m.Observations[i]
+		if o.Operation == HTTPExchange && o.Control == T && o.Transport == "tls" && o.Name == name && o.Addr() == a && o.OK() && o.HTTP.verified() && o.HTTP.Status != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // progress counts how far a connection had come when an exchange on it died. A QUIC server that hears
 // nothing more sends its handshake again and again (RFC 9002, section 6.2): where no answer came, what
 // the handshake brought is all.

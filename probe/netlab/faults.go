@@ -46,6 +46,7 @@ const (
 	FaultMute               FaultKind = "mute"                // accepts, and never says a word
 	FaultMuteName           FaultKind = "mute_name"           // swallows hellos for this name: what is behind the edge hangs
 	FaultHTTPStatus         FaultKind = "http_status"         // answers everything with Status
+	FaultHangs              FaultKind = "hangs"               // takes requests, and never answers: its back end is gone
 	FaultExpiredCertificate FaultKind = "expired_certificate" // three days ago
 	FaultWrongCertificate   FaultKind = "wrong_certificate"   // another name's, under the trusted root
 	FaultNoH3               FaultKind = "no_h3"               // QUIC is off
@@ -63,7 +64,7 @@ const (
 
 // FaultKinds lists every kind, in the order of the documentation.
 var FaultKinds = []FaultKind{
-	FaultDown, FaultRefuse, FaultMute, FaultMuteName, FaultHTTPStatus, FaultExpiredCertificate, FaultWrongCertificate,
+	FaultDown, FaultRefuse, FaultMute, FaultMuteName, FaultHTTPStatus, FaultHangs, FaultExpiredCertificate, FaultWrongCertificate,
 	FaultIncompleteChain, FaultNewAuthority,
 	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
 	FaultServfail, FaultSlow, FaultDNSFilter,
@@ -88,6 +89,7 @@ type siteTrouble struct {
 	expired       bool
 	certificateOf string
 	incomplete    bool
+	hangs         bool
 	newAuthority  bool
 	unknown       bool
 	mute          bool

@@ -107,6 +107,8 @@ func (s *site) afflict(f Fault) bool {
 	switch f.Kind {
 	case FaultHTTPStatus:
 		t.status, t.location = f.Status, f.Location
+	case FaultHangs:
+		t.hangs = true
 	case FaultExpiredCertificate:
 		t.expired = true
 	case FaultWrongCertificate:

@@ -160,6 +160,10 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.h3 != 0 {
 		w.Header().Set("Alt-Svc", fmt.Sprintf(`h3=":%d"; ma=86400`, s.h3))
 	}
+	if s.trouble.hangs {
+		<-r.Context().Done()
+		return
+	}
 	if t := s.trouble; t.status != 0 {
 		if t.location != "" {
 			w.Header().Set("Location", t.location)
