@@ -11,7 +11,7 @@ func Judge(r *Round, h *History) RoundVerdict { return JudgeWith(Rules, r, h) }
 
 // JudgeWith judges by other rules: old ones side by side with new ones, or all but one.
 func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
-	line := judgeLine(&r.Gate)
+	line := judgeLineOf(r)
 	if r.moved() {
 		line.move()
 	}

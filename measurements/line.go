@@ -33,6 +33,9 @@ type Line struct {
 	LargeHellosDie, LargePacketsDie map[Family]bool
 	// Moved: the network changed in the course of the round.
 	Moved bool
+	// NoRoom: some translator of addresses on this line has no place for new flows, of the gate or of apps;
+	// FlowsLost: that is how it looks from the apps alone.
+	NoRoom, FlowsLost bool
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
 

@@ -50,4 +50,32 @@ var householdRules = []Rule{
 			return inconclusive(TLSTimeoutFingerprint, "neutral hosts do not answer the large hello either: it is the line's, whoever does it")
 		},
 	},
+	{
+		ID:         "line-no-room-for-flows",
+		Since:      "2026-11-23.2",
+		Says:       "Connects are lost here and at neutral hosts, at endpoints where others pass, while handshakes on open connections work: a translator of addresses has no room for new flows.",
+		Layers:     []Layer{LayerTCP, LayerDNS, LayerQUIC},
+		Source:     "RFC 6888, section 3 (limits per subscriber, mappings that can't be created); DESIGN section 4, local.nat_exhausted",
+		Signatures: []Signature{LocalNATExhausted},
+		Needs:      "a fifth of the connects lost, of the gate's at two operators and of the apps', and endpoints at which others pass in the same round",
+		Refuses:    "anything about a new flow that met silence; what dies on an open connection is judged on",
+		Judge:      noRoomForFlows,
+	},
+}
+
+// noRoomForFlows never lets silence of a new flow count while flows are lost at random. A name's or a QUIC
+// endpoint's silence may have its own reasons, which nobody can tell then.
+func noRoomForFlows(c *Case) *Finding {
+	l := c.view.line
+	switch {
+	case !c.Failed() || !c.T.noRoom() || c.Layer == LayerTCP && c.T.Operation != Connect:
+		return nil
+	case l.NoRoom && c.Layer == LayerTCP:
+		return &Finding{State: Local, Signature: LocalNATExhausted, Reasons: []string{"connects to neutral hosts are lost as well, and others pass at the same endpoints: this line has no room for new flows"}}
+	case l.NoRoom:
+		return inconclusive(LocalNATExhausted, "this line has no room for some new flows, so that silence says nothing")
+	case l.FlowsLost && c.Layer == LayerTCP:
+		return inconclusive(LocalNATExhausted, "a fifth of the apps' connects are lost, at endpoints where others pass, so that silence says nothing; neutral hosts' are not")
+	}
+	return nil
 }

@@ -71,6 +71,7 @@ const (
 	LocalClock           Signature = "local.clock"
 	LocalMTU             Signature = "local.mtu"
 	LocalTunnel          Signature = "local.tunnel"
+	LocalNATExhausted    Signature = "local.nat_exhausted"
 )
 
 // Local says whether the cause is our own line, box or clock.

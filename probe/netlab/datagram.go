@@ -135,6 +135,9 @@ type datagramConn struct {
 func (n *Network) dialUDP(network string, from, to netip.AddrPort) (net.Conn, error) {
 	c := &datagramConn{n: n, network: network, local: from, remote: to, flow: n.newFlow("udp", to, n.path(to.Addr())), inbox: newInbox()}
 	c.inbox.until = n.lastsUntil(c.flow.born)
+	if !n.hasRoom(to) {
+		c.flow.kill()
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {

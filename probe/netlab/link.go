@@ -19,6 +19,10 @@ type Link struct {
 	// MTUDirection says which way: "out", "in", or "" for both.
 	MTUDirection string
 
+	// Full is the share of new flows for which a translator of addresses in the access line has no room: their
+	// packets are dropped. DNS is let through, as to a resolver that stands before the translator.
+	Full float64
+
 	bursty float64 // share lost in bursts, of a whole path
 
 	near, far *queue // what waits before the access line, and before the path behind it; nil where nothing does
@@ -105,6 +109,18 @@ func (l Link) swallows(direction, size int) bool {
 		return false
 	}
 	return l.MTUDirection == "" || l.MTUDirection == [2]string{"out", "in"}[direction]
+}
+
+// hasRoom says whether the translator of the access line takes a new flow. Those that it does not take are
+// spread evenly, so that a scenario does not hang on the dice.
+func (n *Network) hasRoom(to netip.AddrPort) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.access.Full == 0 || to.Port() == 53 {
+		return true
+	}
+	n.mapped++
+	return int(float64(n.mapped)*n.access.Full) == int(float64(n.mapped-1)*n.access.Full)
 }
 
 func slower(a, b int64) int64 {

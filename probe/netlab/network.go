@@ -36,6 +36,7 @@ type Network struct {
 	residual  map[place]residue
 	access    Link
 	line      *queue // the access line's transmitters
+	mapped    int    // flows that have asked for room in the access line's translator
 	paths     map[netip.Prefix]Link
 	noV4      bool
 	noV6      bool
@@ -178,6 +179,9 @@ func (n *Network) Dial(ctx context.Context, network, address string) (net.Conn, 
 // dialTCP makes the three-way handshake: it asks the boxes on the path, then the server.
 func (n *Network) dialTCP(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error) {
 	f := n.newFlow("tcp", to, n.path(to.Addr()))
+	if !n.hasRoom(to) {
+		return nil, n.silence(ctx, network, to)
+	}
 	verdict := f.syn()
 	if verdict == nil {
 		return n.dialServer(ctx, network, from, to, f)

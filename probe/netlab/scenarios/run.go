@@ -280,7 +280,7 @@ func duration(text string) (time.Duration, error) {
 }
 
 func (a Access) link() (netlab.Link, error) {
-	link := netlab.Link{Latency: 25 * time.Millisecond, Loss: a.Loss, Rate: a.Rate, MTU: a.MTU, MTUDirection: a.MTUDirection}
+	link := netlab.Link{Latency: 25 * time.Millisecond, Loss: a.Loss, Rate: a.Rate, Full: a.Full, MTU: a.MTU, MTUDirection: a.MTUDirection}
 	for _, f := range []struct {
 		text string
 		to   *time.Duration

@@ -101,6 +101,8 @@ type Access struct {
 	Loss    float64 `toml:"loss"`
 	Burst   string  `toml:"burst"` // mean length of a burst of losses; "" means that each packet is lost by itself
 	Rate    int64   `toml:"rate"`  // bit/s
+	// Full is the share of new flows for which a translator of addresses has no room.
+	Full float64 `toml:"full"`
 	// MTU is the largest payload of a packet that passes, unsaid; "out" or "in" limits it to one direction.
 	MTU          int    `toml:"mtu"`
 	MTUDirection string `toml:"mtu_direction"`
