@@ -5,5 +5,38 @@ package measurements
 func judgeLineOf(r *Round) *Line {
 	l := judgeLine(&r.Gate)
 	l.readFlows(r)
+	l.readGarden(r)
 	return l
+}
+
+// readGarden tells a quota that is used up from a captive portal: one app passes in full, as one does that the
+// operator does not charge for, while clear requests to neutral hosts are sent to a page of the operator's.
+func (l *Line) readGarden(r *Round) {
+	if l.Signature != LocalCaptivePortal {
+		return
+	}
+	for i := range r.Apps {
+		if m := &r.Apps[i]; passesInFull(m) {
+			l.Reasons = nil
+			l.say(LocalQuota, "clear requests to neutral hosts are answered by something else, no neutral host completes a verified handshake, and "+m.App+" passes in full: a quota is used up, and this app is not counted")
+			return
+		}
+	}
+}
+
+// passesInFull says whether every handshake with an app's own names was verified, of two targets at least: a
+// portal lets single names through as well, such as those that people log in with.
+func passesInFull(m *Measurement) bool {
+	targets := map[string]bool{}
+	for i := range m.Observations {
+		o := &m.Observations[i]
+		if o.Operation != TLSHandshake || o.Control != T {
+			continue
+		}
+		if !o.OK() {
+			return false
+		}
+		targets[o.Target] = true
+	}
+	return len(targets) >= 2
 }

@@ -63,6 +63,22 @@ var householdRules = []Rule{
 	},
 }
 
+// quotaRules speak of a line that is dead but for what is free: before the rules that see it dead alone.
+var quotaRules = []Rule{
+	{
+		ID:         "line-quota",
+		Since:      "2026-11-23.2",
+		Says:       "Neutral hosts are answered by the operator's page, and one app passes in full: a quota is used up, and that app is not counted.",
+		Source:     "DESIGN section 4, local.quota; RFC 8952, section 2.6 (what portals do)",
+		Signatures: []Signature{LocalQuota},
+		Needs:      "a gate without one verified handshake, a clear request to a neutral host that is answered by something else, and an app all of whose handshakes are verified",
+		Refuses:    "anything that failed while the quota is used up",
+		Judge: func(c *Case) *Finding {
+			return onLine(c, LocalQuota)
+		},
+	},
+}
+
 // noRoomForFlows never lets silence of a new flow count while flows are lost at random. A name's or a QUIC
 // endpoint's silence may have its own reasons, which nobody can tell then.
 func noRoomForFlows(c *Case) *Finding {

@@ -72,6 +72,7 @@ const (
 	LocalMTU             Signature = "local.mtu"
 	LocalTunnel          Signature = "local.tunnel"
 	LocalNATExhausted    Signature = "local.nat_exhausted"
+	LocalQuota           Signature = "local.quota"
 )
 
 // Local says whether the cause is our own line, box or clock.

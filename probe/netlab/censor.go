@@ -60,6 +60,8 @@ func (n *Network) match(f *flow, e event) (act []*Rule) {
 		}
 		n.mu.Unlock()
 		switch {
+		case r.Action == Pass:
+			return act
 		case r.impairs():
 			f.impair(r)
 		case r.races():
@@ -110,7 +112,7 @@ func (r *Rule) impairs() bool {
 // ends says whether what the rule does is the end of a flow: residual blocking goes on from there. What
 // a rule impairs, intercepts or redirects goes on itself, and would be the first to be hit.
 func (r *Rule) ends() bool {
-	return !r.impairs() && r.Action != Intercept && r.Action != DNSRedirect
+	return !r.impairs() && r.Action != Pass && r.Action != Intercept && r.Action != DNSRedirect
 }
 
 // done is under what a flow remembers that a rule has impaired it: the rules see each datagram, and a

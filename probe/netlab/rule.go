@@ -87,6 +87,7 @@ type Action string
 
 // The actions.
 const (
+	Pass        Action = "pass"         // let it through, whatever the rules behind it say
 	Drop        Action = "drop"         // eat the flow from here on: silence
 	Reset       Action = "reset"        // RST to the vantage; to a SYN: refused
 	AcceptReset Action = "accept_reset" // answer the SYN, then RST before any byte
