@@ -36,6 +36,8 @@ type Line struct {
 	// NoRoom: some translator of addresses on this line has no place for new flows, of the gate or of apps;
 	// FlowsLost: that is how it looks from the apps alone.
 	NoRoom, FlowsLost bool
+	// UDP443Refused: this machine or the first router refuses everything over UDP port 443.
+	UDP443Refused bool
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
 
@@ -84,6 +86,7 @@ func judgeLine(g *Measurement) *Line {
 		l.QUICAlive[f] = len(quicBy[f]) > 0
 	}
 	l.readSizes(g)
+	l.UDP443Refused = refusedNearby(g)
 	l.Redirected = redirected(g)
 	l.conclude(g, len(all))
 	if g.Vantage.Tunnel {
@@ -184,6 +187,9 @@ func (l *Line) concludeAlive(g *Measurement) {
 	}
 	if l.Tried[IPv6] && l.Alive[IPv4] && !l.Alive[IPv6] {
 		l.Reasons = append(l.Reasons, "IPv6 has a route here and reaches no neutral host")
+	}
+	if l.UDP443Refused {
+		l.say(LocalUDP443Blocked, "this machine or the first router refuses everything over UDP port 443: programs go on over TCP")
 	}
 	l.concludeSizes()
 	l.concludeClock(g)

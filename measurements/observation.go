@@ -291,4 +291,7 @@ type QUICInfo struct {
 	Version           string `json:"version,omitempty"`
 	DatagramsSent     int    `json:"datagrams_sent"`
 	DatagramsReceived int    `json:"datagrams_received"`
+	// FirstHop, of a version ping that was not to get far: this machine or the first router refused it. False
+	// also where nobody can tell.
+	FirstHop bool `json:"first_hop,omitempty"`
 }

@@ -61,6 +61,22 @@ var householdRules = []Rule{
 		Refuses:    "anything about a new flow that met silence; what dies on an open connection is judged on",
 		Judge:      noRoomForFlows,
 	},
+	{
+		ID:         "line-udp443-refused",
+		Since:      "2026-11-23.2",
+		Says:       "ICMP refuses QUIC here and at every neutral host, and it is this machine or the first router that says so.",
+		Layers:     []Layer{LayerQUIC},
+		Source:     "DESIGN section 4, local.udp443_blocked; RFC 1812, section 5.2.7.1 (who sends destination unreachable)",
+		Signatures: []Signature{LocalUDP443Blocked},
+		Needs:      "neutral hosts of two operators whose QUIC is refused, none whose is not, and a refusal by the sender of the first hop's own word",
+		Refuses:    "that silence over UDP port 443 is the home's, or a refusal that comes from farther away",
+		Judge: func(c *Case) *Finding {
+			if !c.Failed() || !c.T.refused() || !c.view.line.UDP443Refused {
+				return nil
+			}
+			return &Finding{State: Local, Signature: LocalUDP443Blocked, Reasons: []string{"this machine or the first router refuses UDP port 443, to neutral hosts as well"}}
+		},
+	},
 }
 
 // quotaRules speak of a line that is dead but for what is free: before the rules that see it dead alone.

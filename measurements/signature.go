@@ -73,6 +73,7 @@ const (
 	LocalTunnel          Signature = "local.tunnel"
 	LocalNATExhausted    Signature = "local.nat_exhausted"
 	LocalQuota           Signature = "local.quota"
+	LocalUDP443Blocked   Signature = "local.udp443_blocked"
 )
 
 // Local says whether the cause is our own line, box or clock.

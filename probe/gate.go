@@ -35,6 +35,7 @@ func (p *Plan) measureGate(ctx context.Context, s *sheet) {
 	wg.Go(func() { p.identifyResolver(ctx, s) })
 	wg.Wait()
 	p.largeRequests(ctx, s)
+	p.nearPings(ctx, s)
 }
 
 // measureControl measures one neutral host over one family: pinned addresses go first, so that a

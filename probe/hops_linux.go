@@ -60,12 +60,7 @@ func synTo(ctx context.Context, ep netip.AddrPort, limit int) (who netip.Addr, o
 			if err = hopLimit(int(fd), ep.Addr(), limit); err != nil {
 				return
 			}
-			if ep.Addr().Unmap().Is4() {
-				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1)
-			} else {
-				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
-			}
-			if err == nil {
+			if err = queueErrors(int(fd), ep.Addr()); err == nil {
 				// The dialer closes its own descriptor on failure, and the error's sender with it.
 				dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 			}
@@ -93,6 +88,27 @@ func synTo(ctx context.Context, ep netip.AddrPort, limit int) (who netip.Addr, o
 		return netip.Addr{}, false
 	}
 	return offender(dup)
+}
+
+func queueErrors(fd int, to netip.Addr) error {
+	if to.Unmap().Is4() {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+}
+
+// tellErrors makes a UDP socket hear of every ICMP error, and keep its sender.
+func tellErrors(conn net.Conn, to netip.Addr) error {
+	return control(conn, func(fd int) error { return queueErrors(fd, to) })
+}
+
+// errorQueue gives the sender of the ICMP error that a socket has kept.
+func errorQueue(conn net.Conn) (who netip.Addr, ok bool) {
+	_ = control(conn, func(fd int) error {
+		who, ok = offender(fd)
+		return nil
+	})
+	return who, ok
 }
 
 // offender reads the error queue of a socket (ip(7), IP_RECVERR): who sent the ICMP error.

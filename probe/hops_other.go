@@ -15,3 +15,7 @@ func setHopLimit(net.Conn, netip.Addr, int) error { return errHops }
 func expired(net.Conn) bool { return false }
 
 func synTo(context.Context, netip.AddrPort, int) (netip.Addr, bool) { return netip.Addr{}, false }
+
+func tellErrors(net.Conn, netip.Addr) error { return errHops }
+
+func errorQueue(net.Conn) (netip.Addr, bool) { return netip.Addr{}, false }

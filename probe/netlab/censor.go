@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -30,6 +31,12 @@ type residue struct {
 // defaultPosition is where a box stands whose rule doesn't say: near the user, as most do (TSPU,
 // IMC 2022, places them within the first hops).
 const defaultPosition = 0.25
+
+// pathHops is how many routers a path has, the server among them.
+const pathHops = 10
+
+// hop is the router at which the rule's box stands, from 1.
+func (r *Rule) hop() int { return max(1, int(math.Ceil(r.position()*pathHops))) }
 
 func (r *Rule) position() float64 {
 	if r.Position == 0 {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/telltale-probe/telltale/probe/hello"
 )
@@ -24,12 +25,55 @@ func (c *datagramConn) outward(b []byte) (to netip.AddrPort, passes bool) {
 			if r.Action == DNSRedirect {
 				return netip.AddrPortFrom(r.Answer[0], 53), true
 			}
-			if !c.act(r, e, b) {
+			if c.expires(r.hop()+1) || !c.act(r, e, b) {
 				return c.remote, false
 			}
 		}
 	}
-	return c.remote, true
+	return c.remote, !c.expires(pathHops)
+}
+
+// expires says whether a datagram's hop limit does not take it to a hop, and tells so, as a socket hears that
+// asked for a hop limit. A router counts before its filter looks.
+func (c *datagramConn) expires(hop int) bool {
+	c.hops.Lock()
+	defer c.hops.Unlock()
+	if c.hops.limit == 0 || c.hops.limit >= hop {
+		return false
+	}
+	c.hops.sender = c.flow.router(c.hops.limit)
+	c.inbox.put(arrival{at: time.Now().Add(2 * time.Millisecond), errno: syscall.EHOSTUNREACH})
+	return true
+}
+
+// SetHopLimit bounds how far datagrams go from now on.
+func (c *datagramConn) SetHopLimit(hops int) error {
+	c.hops.Lock()
+	defer c.hops.Unlock()
+	c.hops.limit = hops
+	return nil
+}
+
+// ErrorSender is the router that sent the last ICMP error.
+func (c *datagramConn) ErrorSender() (netip.Addr, bool) {
+	c.hops.Lock()
+	defer c.hops.Unlock()
+	return c.hops.sender, c.hops.sender.IsValid()
+}
+
+// refusedAt notes at which router the rule stands that has sent an ICMP error.
+func (c *datagramConn) refusedAt(r *Rule) {
+	c.hops.Lock()
+	defer c.hops.Unlock()
+	c.hops.sender = c.flow.router(r.hop())
+}
+
+// router is the address of a hop. 203.0.113.0/24 and 2001:db8::/32 are for documentation (RFC 5737, RFC 3849).
+func (f *flow) router(hop int) netip.Addr {
+	if f.to.Addr().Is4() {
+		return netip.AddrFrom4([4]byte{203, 0, 113, byte(hop)})
+	}
+	return netip.AddrFrom16([16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 4: 0xff, 15: byte(hop)})
 }
 
 // understand is what a datagram shows: that it is one, and what it bears.
@@ -81,6 +125,7 @@ func (c *datagramConn) act(r *Rule, e event, b []byte) (passes bool) {
 		c.inbox.put(arrival{at: at, errno: syscall.ECONNREFUSED})
 	case ICMP:
 		if !icmpIsSoft(r.Code) {
+			c.refusedAt(r)
 			c.inbox.put(arrival{at: at, errno: f.icmp(r.Code)})
 		}
 	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:

@@ -130,6 +130,14 @@ type datagramConn struct {
 	local, remote netip.AddrPort
 	flow          *flow
 	inbox         *inbox
+	hops          hops
+}
+
+// hops is how far datagrams may go, 0 as far as there are routers, and who sent the last ICMP error.
+type hops struct {
+	sync.Mutex
+	limit  int
+	sender netip.Addr
 }
 
 func (n *Network) dialUDP(network string, from, to netip.AddrPort) (net.Conn, error) {
