@@ -59,6 +59,7 @@ func TestCheck(t *testing.T) {
 		"many transfers":          {func(m *Measurement) { m.Observations = transfers }, "257 transfers"},
 		"a large reference":       {func(m *Measurement) { m.Reference = &Reference{Targets: make([]ReferenceTarget, mostReference+1)} }, "reference has 8193 entries"},
 		"a negative runtime":      {func(m *Measurement) { m.Runtime = -1 }, "runtime of -1ns"},
+		"a clock of centuries":    {func(m *Measurement) { c := Seconds(-farthestClock - 1); m.ClockOffset = &c }, "clock_offset"},
 		"no word":                 {func(m *Measurement) { m.Observations[0].Operation = "" }, `observations[0].operation ""`},
 		"an unknown shape":        {func(m *Measurement) { m.Observations[0].TLS.Shape = "round" }, `observations[0].tls.shape "round"`},
 		"an unknown root":         {func(m *Measurement) { m.Observations[0].TLS.ChainRoot = "state" }, `tls.chain_root "state"`},

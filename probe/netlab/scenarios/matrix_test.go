@@ -95,7 +95,10 @@ var wanted = strings.Fields(`dns.nxdomain dns.refused dns.servfail dns.no_answer
 	tls.mitm tls.not_tls
 	http.blockpage http.redirect http.reset.host http.timeout.host http.eof.host http.reset http.timeout http.eof
 	quic.timeout.sni quic.timeout.endpoint quic.timeout.version quic.timeout.udp443 quic.refused quic.close quic.version quic.alert.sni
-	local.offline local.captive_portal local.ipv6_broken local.tunnel`)
+	tls.timeout.fingerprint tls.reset.fingerprint net.shutdown net.ipv6_unreachable
+	throttle.sni tls.cutoff.sni tls.cutoff.ip service.moved service.refused
+	local.offline local.captive_portal local.ipv6_broken local.tls_interception local.tunnel
+	local.clock local.mtu local.nat_exhausted local.quota local.udp443_blocked`)
 
 // Every signature has a world in which it is found, and at least as many worlds are innocent as are censored.
 func TestScenariosCoverTheSignatures(t *testing.T) {
