@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"net/http"
 	"net/netip"
 
 	"github.com/telltale-probe/telltale/measurements"
@@ -103,7 +104,11 @@ func (c chain) exchange(ctx context.Context, conn *tls.Conn, name, path string, 
 	}
 	sctx, cancel := c.p.step(ctx)
 	defer cancel()
-	x := HTTP(sctx, conn, HTTPInput{Method: "GET", Host: name, Path: path, Verified: verified, MaxBody: body})
+	method := http.MethodGet
+	if body == 0 {
+		method = http.MethodHead // the header alone is wanted
+	}
+	x := HTTP(sctx, conn, HTTPInput{Method: method, Host: name, Path: path, Verified: verified, MaxBody: body})
 	c.note(x)
 	return x.OK()
 }

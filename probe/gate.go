@@ -2,13 +2,15 @@ package probe
 
 import (
 	"context"
+	mrand "math/rand/v2"
 	"net/netip"
 	"sync"
 
 	"github.com/telltale-probe/telltale/measurements"
 )
 
-// gateBody is how much of a neutral page is read: enough to have seen an answer.
+// gateBody is how much of a neutral page is read in clear, where it may be a portal's: enough to have seen an
+// answer. Over TLS the header says enough.
 const gateBody = 1 << 10
 
 // measureGate asks the neutral hosts whether our own line works. All at once: a dead line then costs
@@ -23,13 +25,17 @@ func (p *Plan) measureGate(ctx context.Context, s *sheet) {
 	}
 	var wg sync.WaitGroup
 	routed, unrouted := p.families("tcp")
-	large := p.largeHosts()
+	large, turn := p.largeHosts(), 0
+	if len(routed) > 0 {
+		turn = mrand.IntN(len(routed))
+	}
 	for _, c := range p.Controls {
 		for _, f := range unrouted {
 			s.skip(measurements.Skip{Target: c.Host, Family: f, Reason: measurements.SkipNoFamily})
 		}
-		for _, f := range routed {
-			wg.Go(func() { p.measureControl(ctx, s, c, f, large[c.Host]) })
+		for i, f := range routed {
+			// A household pays for large hellos in one family a round; `once` tries both.
+			wg.Go(func() { p.measureControl(ctx, s, c, f, large[c.Host] && (p.Thorough || i == turn)) })
 		}
 	}
 	wg.Go(func() { p.identifyResolver(ctx, s) })
@@ -72,7 +78,7 @@ func (p *Plan) probeControl(ctx context.Context, s *sheet, c Control, addr netip
 		case ProbeHTTPS:
 			wg.Go(func() {
 				to := chain{p: p, s: s, role: role{target: c.Host}, ep: netip.AddrPortFrom(addr, 443)}
-				if to.tls(ctx, c.Host, c.Path, measurements.Small, gateBody) && large {
+				if to.tls(ctx, c.Host, c.Path, measurements.Small, 0) && large {
 					to.tls(ctx, c.Host, "", measurements.Default, 0)
 				}
 			})
