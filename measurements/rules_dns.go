@@ -280,6 +280,8 @@ func deniedName(c *Case) *Finding {
 	}
 	honest, spoke := c.view.answered(c.Name, c.Family)
 	switch {
+	case c.neutralNameFailed():
+		return inconclusive(s, "asked right afterwards, the resolver failed for a neutral name, too")
 	case !spoke:
 		return inconclusive(s, "no other way to resolve answered")
 	case len(honest) == 0 && c.resolvesAtReference():
@@ -305,6 +307,8 @@ func silentResolver(c *Case) *Finding {
 	}
 	honest, _ := c.view.answered(c.Name, c.Family)
 	switch {
+	case c.neutralNameFailed():
+		return inconclusive(DNSTimeoutSig, "asked right afterwards, the resolver failed for a neutral name, too")
 	case !c.view.line.Answers:
 		return inconclusive(DNSTimeoutSig, "the resolver does not answer for neutral names either")
 	case len(honest) == 0:
@@ -315,6 +319,13 @@ func silentResolver(c *Case) *Finding {
 		return blocked(DNSTimeoutSig, c.atMost(Likely), "silent about this name, in a later round again; a neutral name is answered")
 	}
 	return blocked(DNSTimeoutSig, Suspected, "silent about this name, a neutral one is answered; silence in one round may be loss")
+}
+
+// neutralNameFailed says whether the resolver, asked for a neutral name right after it had failed for the
+// target's, failed as well. The gate's questions are older: a resolver may have begun to fail since.
+func (c *Case) neutralNameFailed() bool {
+	n := c.view.neutral[placed{c.Target.ID, c.Family}]
+	return n != nil && !n.OK()
 }
 
 // otherFamilyAnswered says whether the resolver under test answered for the name in the other family,

@@ -139,8 +139,12 @@ func resolveTrials(m, gate *Measurement, v *AppVerdict) []Trial {
 		}
 	}
 	other := map[wanted]*Observation{} // D's best word
+	failed := map[placed]bool{}        // a neutral name failed right afterwards
 	for i := range m.Observations {
 		o := &m.Observations[i]
+		if o.Operation == Resolve && o.Control == N && !o.OK() {
+			failed[placed{o.Target, o.Family}] = true
+		}
 		if o.Operation != Resolve || o.Control != D || o.DNS == nil || o.DNS.Resolver == SystemResolver {
 			continue
 		}
@@ -155,7 +159,7 @@ func resolveTrials(m, gate *Measurement, v *AppVerdict) []Trial {
 			continue
 		}
 		if d := other[wanted{o.Name, o.Family}]; d != nil {
-			t := newTrial(o, d.Failure, d.OK() && neutral[o.Family], o.OK() && !blockedAt(v, o.Target, LayerDNS, o.Family))
+			t := newTrial(o, d.Failure, d.OK() && neutral[o.Family] && !failed[placed{o.Target, o.Family}], o.OK() && !blockedAt(v, o.Target, LayerDNS, o.Family))
 			t.Endpoint = o.Name
 			out = append(out, t)
 		}

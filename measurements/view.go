@@ -18,9 +18,16 @@ type view struct {
 	system    map[wanted]*Observation   // what the resolver under test said
 	trusted   map[wanted][]*Observation // control D
 	behind    map[wanted]*Observation   // what the resolver behind a stub said, which is under test as well
+	neutral   map[placed]*Observation   // what the resolver under test said of a neutral name, right after it had failed for the target's
 	altSvc    map[string]bool           // names whose own word, over verified TLS, offers h3
 	elsewhere map[asked]*Observation    // control X
 	rtt       map[netip.Addr][]Seconds  // times of successful connects in this round
+}
+
+// placed is a target in one family.
+type placed struct {
+	target string
+	family Family
 }
 
 type named struct {
@@ -37,7 +44,7 @@ func newView(m, gate *Measurement, line *Line, h *past) *view {
 	v := &view{
 		m: m, gate: gate, line: line, history: h,
 		targets: map[string]TargetInfo{}, proved: map[named]bool{}, imposter: map[named]*Observation{},
-		system: map[wanted]*Observation{}, trusted: map[wanted][]*Observation{}, altSvc: map[string]bool{}, behind: map[wanted]*Observation{},
+		system: map[wanted]*Observation{}, trusted: map[wanted][]*Observation{}, altSvc: map[string]bool{}, behind: map[wanted]*Observation{}, neutral: map[placed]*Observation{},
 		rtt: map[netip.Addr][]Seconds{}, elsewhere: elsewhere(m),
 	}
 	for _, t := range m.Targets {
@@ -62,6 +69,10 @@ func (v *view) index(o *Observation) {
 			v.trusted[key] = append(v.trusted[key], o)
 		case T:
 			v.system[key] = o
+		case N:
+			if at := (placed{o.Target, o.Family}); v.neutral[at] == nil || !o.OK() {
+				v.neutral[at] = o
+			}
 		}
 	case Connect:
 		if o.OK() {

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/rand"
+	mrand "math/rand/v2"
 	"net/netip"
 	"strings"
 	"time"
@@ -77,6 +78,19 @@ func (p *Plan) askBehind(ctx context.Context, s *sheet, target, name string, f m
 		}
 	}
 	return false
+}
+
+// resolveNeutral is control N of a name that the resolver under test failed for: what does it say of a
+// neutral host's, now? The gate's own questions are older.
+func (p *Plan) resolveNeutral(ctx context.Context, s *sheet, target string, f measurements.Family) {
+	if p.Without[measurements.N] || len(p.Controls) == 0 {
+		return
+	}
+	release, ok := slot(ctx, p.lookups)
+	defer release()
+	if ok {
+		p.resolveSystem(ctx, s, role{target: target, control: measurements.N}, p.Controls[mrand.IntN(len(p.Controls))].Host, f)
+	}
 }
 
 // anonymous takes the address of a resolver of the system's out of the record: it may be the home's own.

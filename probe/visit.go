@@ -79,6 +79,9 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	if absent {
 		return // the name has no IPv6: nothing to measure, and no lie worth asking after
 	}
+	if !o.OK() {
+		p.resolveNeutral(ctx, s, t.ID, f)
+	}
 	// A watching daemon visits one address, and the others only after a failure, each with N before it:
 	// the traffic is a third less, and the failure is looked at more closely.
 	first, rest := p.split(first)

@@ -3,6 +3,7 @@ package reference
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -92,7 +93,7 @@ func TestTooManyAreClosedAtOnce(t *testing.T) {
 		defer func() { _ = conn.Close() }()
 		_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		_, err = conn.Read(make([]byte, 1))
-		if closed := err == io.EOF; closed != (i == mostOfClient) {
+		if closed := errors.Is(err, io.EOF); closed != (i == mostOfClient) {
 			t.Errorf("connection %d: %v", i+1, err)
 		}
 	}

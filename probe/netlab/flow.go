@@ -239,11 +239,12 @@ func (f *flow) syn() *Rule {
 	if r := f.n.rests(f); r != nil {
 		return r
 	}
-	for _, r := range f.n.match(f, event{protocol: TCP}) { // one at most: nothing races a SYN
-		if r.Direction == "in" {
-			return &Rule{Action: Drop}
-		}
+	found := f.n.match(f, event{protocol: TCP})
+	if len(found) == 0 {
+		return nil
+	}
+	if r := found[0]; r.Direction != "in" { // the only one: nothing races a SYN
 		return r
 	}
-	return nil
+	return &Rule{Action: Drop}
 }
