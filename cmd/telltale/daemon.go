@@ -27,6 +27,7 @@ type daemon struct {
 	store   *store.Store
 	metrics *metrics.Metrics
 	every   func() time.Duration // until the next round
+	begun   bool                 // a round was made since the start
 	// judged is told of every round.
 	judged func(*measurements.Round, *measurements.RoundVerdict)
 
@@ -97,8 +98,13 @@ func (d *daemon) round(ctx context.Context) {
 	d.view.Running = true
 	d.mu.Unlock()
 
+	spread := plan.Spread
+	if !d.begun {
+		plan.Spread = 0 // who has just started it looks at the page
+	}
 	round := plan.Run(ctx)
 	d.mu.Lock()
+	plan.Spread, d.begun = spread, true
 	verdict := measurements.Judge(&round, &d.history)
 	d.history.Learn(&round, &verdict)
 	probe.Suspect(plan.Suspicion, &verdict, &d.history)
