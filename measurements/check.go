@@ -31,6 +31,7 @@ var (
 	families   = []Family{IPv4, IPv6}
 	origins    = []Origin{FromSystem, FromTrusted, FromCatalogue, FromHelper}
 	shapes     = []Shape{Small, Default}
+	pins       = []string{"loopback", "private", "public"}
 	chainRoots = []string{RootBundle, RootExtra, RootTarget, RootSystem, RootNone}
 	endings    = []string{EndedComplete, EndedByBytes, EndedByTime, EndedByStall, EndedByFailure}
 )
@@ -186,7 +187,7 @@ func (d *DNS) check() error {
 			return fmt.Errorf(".dns.late[%d]%w", i, err)
 		}
 	}
-	return firstOf(count(".dns.attempts", d.Attempts), hopLimit(d.HopLimit))
+	return firstOf(count(".dns.attempts", d.Attempts), hopLimit(d.HopLimit), word(".dns.pinned", d.Pinned, pins))
 }
 
 // hopLimit is of eight bits (RFC 791, section 3.1; RFC 8200, section 3).

@@ -49,6 +49,14 @@ func (p *past) found(id seriesID) bool {
 	})
 }
 
+// lastOK is when a place was last found ok on this network; false where it never was.
+func (p *past) lastOK(k placeKey) (time.Time, bool) {
+	if p == nil || p.places[k] == nil || p.places[k].LastOK.IsZero() {
+		return time.Time{}, false
+	}
+	return p.places[k].LastOK, true
+}
+
 // follows says whether a series of such failures is open.
 func (p *past) follows(id seriesID) bool {
 	return p != nil && p.places[id.placeKey] != nil &&

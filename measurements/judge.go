@@ -162,9 +162,10 @@ func (s *layerSet) verdicts() []LayerVerdict {
 // targetState is the worst layer's. The home's own troubles, and a family that is dead here, do not
 // count while the other family works.
 func targetState(line *Line, layers []LayerVerdict) State {
-	works, fails := map[Family]bool{}, map[Family]bool{}
+	works, fails, unnamed := map[Family]bool{}, map[Family]bool{}, map[Family]bool{}
 	for _, l := range layers {
 		if l.Layer == LayerDNS {
+			unnamed[l.Family] = unnamed[l.Family] || l.State == Local
 			continue
 		}
 		works[l.Family] = works[l.Family] || l.State == OK
@@ -178,7 +179,9 @@ func targetState(line *Line, layers []LayerVerdict) State {
 		}
 		dead := line.Tried[l.Family] && !line.Alive[l.Family] && line.Alive[other] && l.Layer != LayerDNS
 		if works[other] && l.State != OK && (l.State == Local && !fails[other] || dead) {
-			continue
+			if l.Layer != LayerDNS || !unnamed[other] { // a name that leads nowhere in both families works in none
+				continue
+			}
 		}
 		if rank(l.State) > rank(state) {
 			state = l.State

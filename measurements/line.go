@@ -31,6 +31,8 @@ type Line struct {
 	// LargeHellosDie: our large hello meets silence at the neutral hosts of two operators, who answer the small
 	// one; LargePacketsDie: so do clear requests of as many segments.
 	LargeHellosDie, LargePacketsDie map[Family]bool
+	// FakeAddresses: neutral names lead to addresses that a circumvention tool hands out.
+	FakeAddresses bool
 	// Moved: the network changed in the course of the round.
 	Moved bool
 	// NoRoom: some translator of addresses on this line has no place for new flows, of the gate or of apps;
@@ -89,6 +91,7 @@ func judgeLine(g *Measurement) *Line {
 	l.UDP443Refused = refusedNearby(g)
 	l.Redirected = redirected(g)
 	l.conclude(g, len(all))
+	l.FakeAddresses = FakeAddresses(g)
 	if g.Vantage.Tunnel {
 		l.tunnelled()
 	}
@@ -201,6 +204,10 @@ func (l *Line) tunnelled() {
 	s := LocalTunnel
 	if l.Signature.Local() {
 		s = l.Signature
+	}
+	if l.FakeAddresses {
+		l.say(s, fakeReason)
+		return
 	}
 	l.say(s, "a tunnel is the default route: a vantage of its own, without the home's country and network")
 }

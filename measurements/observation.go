@@ -206,6 +206,12 @@ type DNS struct {
 	// Identity is what the resolver calls itself (version.bind CH TXT, RFC 4892): it tells another
 	// resolver behind the same address.
 	Identity string `json:"identity,omitempty"`
+	// Pinned is where this machine's hosts file leads the name, whatever a resolver says: a "loopback",
+	// "private" or "public" address; "" where it has no entry. The address itself may be the home's.
+	Pinned string `json:"pinned,omitempty"`
+	// Negative is how long, in seconds, a denial may be kept, by the SOA of a zone that the name belongs to
+	// (RFC 2308, section 5); 0 where it came without one.
+	Negative uint32 `json:"negative_ttl,omitempty"`
 	// HopLimit is the IP hop limit (TTL) with which the first answer over UDP came; 0 where the platform
 	// does not tell. One who answers in the resolver's place stands elsewhere (Anonymous et al., FOCI 2020).
 	HopLimit int `json:"hop_limit,omitempty"`

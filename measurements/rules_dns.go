@@ -3,6 +3,7 @@ package measurements
 import (
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 // addressRules come before every layer above DNS: an address that nobody vouches for is nobody's.
@@ -290,6 +291,8 @@ func deniedName(c *Case) *Finding {
 		return inconclusive(ServiceMoved, "every resolver denies the name: it is gone, or our catalogue is stale")
 	case len(honest) == 0:
 		return inconclusive(s, "other resolvers do not resolve the name either")
+	case c.mayBeCached():
+		return inconclusive(s, "the denial has the SOA of the name's own zone, and may have been kept from a time when there was no answer")
 	case !c.view.line.Resolves[c.Family]:
 		return inconclusive(s, "the resolver gives no address of this family for neutral names either")
 	case !c.view.anyProved(c.Name, honest):
@@ -326,6 +329,20 @@ func silentResolver(c *Case) *Finding {
 func (c *Case) neutralNameFailed() bool {
 	n := c.view.neutral[placed{c.Target.ID, c.Family}]
 	return n != nil && !n.OK()
+}
+
+// longestNegative is how long a resolver may keep a denial, whatever its SOA says (RFC 2308, section 5).
+const longestNegative = 3 * time.Hour
+
+// mayBeCached says whether a denial may be an honest one of before, by what its SOA allows: where the name
+// was ok here, it can't be once that time is over.
+func (c *Case) mayBeCached() bool {
+	if c.T.Failure != DNSNXDomain && c.T.Failure != DNSNoAnswer || c.T.DNS == nil || c.T.DNS.Negative == 0 {
+		return false
+	}
+	kept := min(time.Duration(c.T.DNS.Negative)*time.Second, longestNegative)
+	ok, known := c.view.history.lastOK(placeKey{c.view.m.App, c.Target.ID, LayerDNS, c.Family})
+	return !known || c.view.history.at.Sub(ok) <= kept
 }
 
 // otherFamilyAnswered says whether the resolver under test answered for the name in the other family,

@@ -71,6 +71,8 @@ const (
 	LocalClock           Signature = "local.clock"
 	LocalMTU             Signature = "local.mtu"
 	LocalTunnel          Signature = "local.tunnel"
+	LocalDNSFilter       Signature = "local.dns_filter"
+	LocalAppFilter       Signature = "local.app_filter"
 	LocalNATExhausted    Signature = "local.nat_exhausted"
 	LocalQuota           Signature = "local.quota"
 	LocalUDP443Blocked   Signature = "local.udp443_blocked"

@@ -45,6 +45,9 @@ func (p *Plan) resolveSystem(ctx context.Context, s *sheet, r role, name string,
 		}
 	}
 	if o.Operation != "" {
+		if o.DNS != nil && r.control == measurements.T {
+			o.DNS.Pinned = pinWord(p.Host.inHostsFile(name), f)
+		}
 		s.note(r, o)
 	}
 	return o

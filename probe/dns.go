@@ -126,6 +126,7 @@ func (x *inquiry) take(a answer) error {
 	x.s.o.Duration = max(measurements.Seconds(time.Since(x.s.o.Started)), 1) // 0 would mean: not over yet
 	d := x.seen
 	d.Rcode, d.Addresses, d.CNAMEs, d.TTL = a.rcode, a.addresses, a.cnames, a.ttl
+	d.Negative = a.negative
 	d.Raw = a.raw[:min(len(a.raw), keptAnswer)]
 	word, says := a.verdict(x.q)
 	if word != "" {

@@ -55,6 +55,7 @@ type answer struct {
 	cnames    []string
 	ttl       uint32 // the least
 	text      string // of TXT
+	negative  uint32 // how long a denial may be kept, seconds; 0: nobody says
 	raw       []byte
 }
 
@@ -76,9 +77,20 @@ func (q question) read(id uint16, b []byte) (answer, error) {
 	if !q.isOf(&m) {
 		return answer{}, errNotOurs
 	}
-	a := answer{rcode: m.Rcode, truncated: m.Truncated, raw: b}
+	a := answer{rcode: m.Rcode, truncated: m.Truncated, raw: b, negative: q.negative(m.Ns)}
 	a.collect(q, m.Answer)
 	return a, nil
+}
+
+// negative reads how long a denial may be kept: the less of the SOA's own TTL and its minimum (RFC 2308,
+// section 5). An SOA of a zone to which the name does not belong, as those of local policies, says nothing.
+func (q question) negative(authority []dns.RR) uint32 {
+	for _, rr := range authority {
+		if soa, ok := rr.(*dns.SOA); ok && dns.CountLabel(soa.Hdr.Name) > 0 && dns.IsSubDomain(soa.Hdr.Name, dns.Fqdn(q.name)) {
+			return min(soa.Hdr.Ttl, soa.Minttl)
+		}
+	}
+	return 0
 }
 
 // isOf says whether an answer repeats the question. Servers that could not or would not read it may

@@ -32,6 +32,10 @@ type Host struct {
 	// nil means: ask the kernel by connecting an unsent UDP socket to a documentation address.
 	Routable func(network string) bool
 
+	// Pinned gives the addresses to which the machine's own hosts file leads a name; none where it has no
+	// entry. nil means the platform's file.
+	Pinned func(name string) []netip.Addr
+
 	// Roots verifies certificate chains. nil means the dated bundle of Mozilla's roots that is compiled
 	// into this program (RootsDate).
 	Roots *x509.CertPool

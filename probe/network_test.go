@@ -108,7 +108,7 @@ func TestVantageOfARound(t *testing.T) {
 		{"through a tunnel", tunnel, tunnel, measurements.Vantage{Epoch: tunnel.Epoch(homeKey), Tunnel: true}},
 		{"into a tunnel", atHome(), tunnel, measurements.Vantage{Epoch: atHome().Epoch(homeKey), Tunnel: true, Moved: true}},
 	} {
-		if got := p.vantage(test.before, test.after); got != test.want {
+		if got := p.vantage(test.before, test.after, &measurements.Measurement{}); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
 		}
 	}

@@ -128,7 +128,7 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 		}
 		round.Apps = append(round.Apps, s.close())
 	}
-	vantage := p.vantage(before, p.Host.NetworkNow())
+	vantage := p.vantage(before, p.Host.NetworkNow(), &round.Gate)
 	round.Gate.Vantage = vantage
 	for i := range round.Apps {
 		round.Apps[i].Vantage = vantage

@@ -21,14 +21,14 @@ func (p *Plan) arrive() Network {
 // vantage is where a round was made, by the networks at its start and at its end. Who left and came back
 // in between is not found out. The epoch is the start's: a round that moved belongs to no network, and
 // teaches nothing.
-func (p *Plan) vantage(before, after Network) measurements.Vantage {
+func (p *Plan) vantage(before, after Network, gate *measurements.Measurement) measurements.Vantage {
 	v := p.Vantage
 	v.Moved = !before.Same(after)
 	if v.Epoch = before.Epoch(p.EpochKey); !v.Moved && before.first().mac() == "" {
 		// The gateway's MAC may have been learnt only by the round's own packets.
 		v.Epoch = after.Epoch(p.EpochKey)
 	}
-	if v.Tunnel = before.Tunnel() || after.Tunnel(); v.Tunnel {
+	if v.Tunnel = before.Tunnel() || after.Tunnel() || measurements.FakeAddresses(gate); v.Tunnel {
 		v.Country, v.ASN, v.Label = "", 0, ""
 	}
 	return v

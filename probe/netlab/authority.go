@@ -125,11 +125,16 @@ func (z *authority) answer(reply *dns.Msg, q dns.Question) {
 		reply.Rcode = dns.RcodeNameError
 	}
 	if !slices.ContainsFunc(reply.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == q.Qtype }) {
-		apex := dns.Fqdn(operatorOf(name))
-		reply.Ns = append(reply.Ns, &dns.SOA{
-			Hdr: header(apex, dns.TypeSOA), Ns: "ns1." + apex, Mbox: "hostmaster." + apex,
-			Serial: 1, Refresh: 7200, Retry: 900, Expire: 1209600, Minttl: zoneTTL,
-		})
+		reply.Ns = append(reply.Ns, startOf(name))
+	}
+}
+
+// startOf is the SOA of the zone that a name belongs to.
+func startOf(name string) *dns.SOA {
+	apex := dns.Fqdn(operatorOf(name))
+	return &dns.SOA{
+		Hdr: header(apex, dns.TypeSOA), Ns: "ns1." + apex, Mbox: "hostmaster." + apex,
+		Serial: 1, Refresh: 7200, Retry: 900, Expire: 1209600, Minttl: zoneTTL,
 	}
 }
 

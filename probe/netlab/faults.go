@@ -59,6 +59,7 @@ const (
 	FaultGone               FaultKind = "gone"                // the name no longer exists, for anybody
 	FaultServfail           FaultKind = "servfail"            // a zone that no resolver can validate
 	FaultSlow               FaultKind = "slow"                // far away, thin or lossy
+	FaultNegativeCache      FaultKind = "negative_cache"      // the ISP's resolver has kept a denial of Host
 	FaultDNSFilter          FaultKind = "dns_filter"          // the home router answers 0.0.0.0 for Host
 )
 
@@ -67,7 +68,7 @@ var FaultKinds = []FaultKind{
 	FaultDown, FaultRefuse, FaultMute, FaultMuteName, FaultHTTPStatus, FaultHangs, FaultExpiredCertificate, FaultWrongCertificate,
 	FaultIncompleteChain, FaultNewAuthority,
 	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
-	FaultServfail, FaultSlow, FaultDNSFilter,
+	FaultServfail, FaultSlow, FaultNegativeCache, FaultDNSFilter,
 }
 
 // trouble is what is wrong with a machine.

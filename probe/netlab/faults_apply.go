@@ -16,6 +16,8 @@ func (p *plan) afflict(f Fault) error {
 		return p.lose(f)
 	case FaultDNSFilter:
 		return p.filter(f)
+	case FaultNegativeCache:
+		return p.deny(f)
 	}
 	machines, err := p.afflicted(f)
 	if err != nil {
@@ -177,6 +179,19 @@ func (p *plan) filter(f Fault) error {
 		router.dns.filtered = make(map[string]bool)
 	}
 	router.dns.filtered[strings.ToLower(f.Host)] = true
+	return nil
+}
+
+// deny has the ISP's resolver deny a name, as it does while it keeps an older denial (RFC 2308).
+func (p *plan) deny(f Fault) error {
+	for _, m := range p.machines {
+		if m.near && m.dns != nil && m.address != homeRouter {
+			if m.dns.denied == nil {
+				m.dns.denied = make(map[string]bool)
+			}
+			m.dns.denied[strings.ToLower(f.Host)] = true
+		}
+	}
 	return nil
 }
 

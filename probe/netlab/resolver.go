@@ -21,6 +21,8 @@ type resolver struct {
 	// filtered names are answered with the unspecified address: what a household's ad or child
 	// filter does. Keys are names in lower case without the last dot.
 	filtered map[string]bool
+	// denied names don't exist, by an answer that is kept from an earlier day.
+	denied map[string]bool
 	// upstream resolves in its stead; nil for a resolver of its own.
 	upstream func(network string, q *dns.Msg) (*dns.Msg, error)
 }
@@ -72,6 +74,11 @@ func (r *resolver) answer(network string, q *dns.Msg) *dns.Msg {
 	reply.RecursionAvailable = true
 	if opt := q.IsEdns0(); opt != nil {
 		reply.SetEdns0(1232, opt.Do()) // 1232: the size agreed on DNS flag day 2020
+	}
+	if name := strings.TrimSuffix(strings.ToLower(question.Name), "."); r.denied[name] {
+		reply.Rcode = dns.RcodeNameError
+		reply.Ns = []dns.RR{startOf(name)}
+		return reply
 	}
 	r.zone.answer(reply, question)
 	return reply

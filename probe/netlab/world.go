@@ -25,6 +25,8 @@ type Options struct {
 	Access     Link        // the volunteer's own line; default: 5 ms, as fast as can be
 	Seed       uint64      // of everything that the wire leaves to chance
 
+	// Pinned is the hosts file of the vantage's machine.
+	Pinned map[string][]netip.Addr
 	// Clock is how far all servers' clocks, and the dates of their certificates, are ahead of the
 	// vantage's: a vantage whose clock is wrong. Boxes on the path have the servers' time.
 	Clock time.Duration
@@ -44,6 +46,7 @@ type Options struct {
 type World struct {
 	network   *Network
 	trust     *certifier
+	pins      map[string][]netip.Addr
 	private   *certifier // nil: no target has roots of its own
 	zone      *authority
 	machines  []*machine // in order of their addresses
@@ -101,7 +104,7 @@ func New(o Options) (*World, error) {
 		return nil, err
 	}
 
-	w := &World{network: NewNetwork(o.Seed), trust: trust, private: private, zone: p.zone}
+	w := &World{network: NewNetwork(o.Seed), trust: trust, private: private, pins: o.Pinned, zone: p.zone}
 	w.alive, w.end = context.WithCancel(context.Background())
 	w.network.clock = o.Clock
 	w.configure(o, p)
@@ -145,6 +148,7 @@ func (w *World) Host() probe.Host {
 		SystemResolvers: func() ([]netip.AddrPort, error) { return slices.Clone(w.resolvers), nil },
 		StubUpstreams:   func() ([]netip.AddrPort, error) { return slices.Clone(w.behind), nil },
 		Network:         w.here,
+		Pinned:          func(name string) []netip.Addr { return w.pins[name] },
 		Routable:        w.network.Routable,
 		Roots:           w.Roots(),
 	}

@@ -97,7 +97,7 @@ var wanted = strings.Fields(`dns.nxdomain dns.refused dns.servfail dns.no_answer
 	quic.timeout.sni quic.timeout.endpoint quic.timeout.version quic.timeout.udp443 quic.refused quic.close quic.version quic.alert.sni
 	tls.timeout.fingerprint tls.reset.fingerprint net.shutdown net.ipv6_unreachable
 	throttle.sni tls.cutoff.sni tls.cutoff.ip service.moved service.refused
-	local.offline local.captive_portal local.ipv6_broken local.tls_interception local.tunnel
+	local.offline local.captive_portal local.ipv6_broken local.tls_interception local.tunnel local.dns_filter local.app_filter
 	local.clock local.mtu local.nat_exhausted local.quota local.udp443_blocked`)
 
 // Every signature has a world in which it is found, and at least as many worlds are innocent as are censored.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -74,6 +75,8 @@ type Scenario struct {
 	// Clock is how far the world's clocks are ahead of the machine's ("-9600h": this machine lives 400 days
 	// in the future); "" means not at all.
 	Clock string `toml:"clock"`
+	// Pinned is the machine's hosts file: names, and where it leads them.
+	Pinned map[string][]netip.Addr `toml:"pinned"`
 	// Tunnel: a VPN is the machine's default route.
 	Tunnel bool `toml:"tunnel"`
 	// Roams, if set, is when the machine moves to another network: "2s" after the first round began.
