@@ -180,6 +180,7 @@ func TestReferenceOnNames(t *testing.T) {
 	second.Control, second.DNS = D, &DNS{Rcode: 3, Resolver: "https://dns.example/dns-query"}
 	honest := second
 	honest.Failure, honest.DNS = "", &DNS{Resolver: "https://dns.example/dns-query", Addresses: resolved().DNS.Addresses}
+	after := Observation{Target: "web", Operation: Resolve, Control: N, Name: "www.example.net", Family: IPv4, DNS: &DNS{Resolver: SystemResolver, Addresses: resolved().DNS.Addresses}}
 	names := func(n ReferenceName) *Reference {
 		n.Name, n.Family = "web.telegram.org", IPv4
 		return &Reference{At: morning, Targets: []ReferenceTarget{{Target: "web", Names: []ReferenceName{n}}}}
@@ -196,7 +197,8 @@ func TestReferenceOnNames(t *testing.T) {
 		{"denied by all and for R", gone, []Observation{denied, second}, Down, ServiceMoved},
 		{"denied for us and for R, D silent", gone, []Observation{denied}, Down, ServiceMoved},
 		{"denied by all here, resolved for R", there4, []Observation{denied, second}, Inconclusive, DNSNXDomainSig},
-		{"denied for R, and D's address proves itself", gone, []Observation{denied, honest, met(TLSHandshake, here, "")}, Blocked, DNSNXDomainSig},
+		{"denied for R, and D's address proves itself", gone, []Observation{denied, after, honest, met(TLSHandshake, here, "")}, Blocked, DNSNXDomainSig},
+		{"the same, and nobody asked for a neutral name", gone, []Observation{denied, honest, met(TLSHandshake, here, "")}, Inconclusive, DNSNXDomainSig},
 		{"an answer without its record", gone, []Observation{{Target: "web", Operation: Resolve, Name: "web.telegram.org", Family: IPv4, Failure: DNSNXDomain}}, Inconclusive, DNSNXDomainSig},
 		{"R was refused, not denied", names(ReferenceName{Failure: DNSRefused}), []Observation{denied, second}, Inconclusive, ServiceMoved},
 	} {

@@ -281,8 +281,6 @@ func deniedName(c *Case) *Finding {
 	}
 	honest, spoke := c.view.answered(c.Name, c.Family)
 	switch {
-	case c.neutralNameFailed():
-		return inconclusive(s, "asked right afterwards, the resolver failed for a neutral name, too")
 	case !spoke:
 		return inconclusive(s, "no other way to resolve answered")
 	case len(honest) == 0 && c.resolvesAtReference():
@@ -291,6 +289,8 @@ func deniedName(c *Case) *Finding {
 		return inconclusive(ServiceMoved, "every resolver denies the name: it is gone, or our catalogue is stale")
 	case len(honest) == 0:
 		return inconclusive(s, "other resolvers do not resolve the name either")
+	case !c.neutralNameAfter():
+		return inconclusive(s, c.withoutNeutralName())
 	case c.mayBeCached():
 		return inconclusive(s, "the denial has the SOA of the name's own zone, and may have been kept from a time when there was no answer")
 	case !c.view.line.Resolves[c.Family]:
@@ -310,8 +310,8 @@ func silentResolver(c *Case) *Finding {
 	}
 	honest, _ := c.view.answered(c.Name, c.Family)
 	switch {
-	case c.neutralNameFailed():
-		return inconclusive(DNSTimeoutSig, "asked right afterwards, the resolver failed for a neutral name, too")
+	case !c.neutralNameAfter():
+		return inconclusive(DNSTimeoutSig, c.withoutNeutralName())
 	case !c.view.line.Answers:
 		return inconclusive(DNSTimeoutSig, "the resolver does not answer for neutral names either")
 	case len(honest) == 0:
@@ -324,11 +324,19 @@ func silentResolver(c *Case) *Finding {
 	return blocked(DNSTimeoutSig, Suspected, "silent about this name, a neutral one is answered; silence in one round may be loss")
 }
 
-// neutralNameFailed says whether the resolver, asked for a neutral name right after it had failed for the
-// target's, failed as well. The gate's questions are older: a resolver may have begun to fail since.
-func (c *Case) neutralNameFailed() bool {
+// neutralNameAfter says whether the resolver, asked for a neutral name right after it had failed for the
+// target's, gave its address. The gate's questions are older: a resolver may have begun to fail since.
+func (c *Case) neutralNameAfter() bool {
 	n := c.view.neutral[placed{c.Target.ID, c.Family}]
-	return n != nil && !n.OK()
+	return n != nil && n.OK()
+}
+
+// withoutNeutralName is why there is no such answer.
+func (c *Case) withoutNeutralName() string {
+	if c.view.neutral[placed{c.Target.ID, c.Family}] == nil {
+		return "the resolver was not asked for a neutral name right afterwards"
+	}
+	return "asked right afterwards, the resolver failed for a neutral name, too"
 }
 
 // longestNegative is how long a resolver may keep a denial, whatever its SOA says (RFC 2308, section 5).

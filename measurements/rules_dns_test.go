@@ -13,17 +13,27 @@ func TestSilenceForOneFamily(t *testing.T) {
 		return &Observation{Operation: Resolve, Family: f, Name: name, Failure: Timeout, DNS: &DNS{Resolver: SystemResolver, Rcode: -1}}
 	}
 	answered := &Observation{Operation: Resolve, Family: IPv6, Name: name, DNS: &DNS{Resolver: SystemResolver, Rcode: 0}}
+	neutral := &Observation{Operation: Resolve, Control: N, Family: IPv4, DNS: &DNS{Resolver: SystemResolver, Rcode: 0}}
 	trusted := &Observation{Operation: Resolve, Control: D, Family: IPv4, Name: name, DNS: &DNS{Resolver: "tcp://192.0.2.1:53", Rcode: 0, Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}}
 	for what, test := range map[string]struct {
-		other *Observation
-		want  State
-	}{"both families": {silent(IPv6), Blocked}, "one family": {answered, Inconclusive}, "the other was not asked": {nil, Blocked}} {
+		other, neutral *Observation
+		want           State
+	}{
+		"both families":             {silent(IPv6), neutral, Blocked},
+		"one family":                {answered, neutral, Inconclusive},
+		"the other was not asked":   {nil, neutral, Blocked},
+		"silent about all":          {silent(IPv6), silent(IPv4), Inconclusive},
+		"who knows what it answers": {silent(IPv6), nil, Inconclusive},
+	} {
 		v := newView(&Measurement{App: "alpha"}, &Measurement{}, &Line{Answers: true}, nil)
 		v.system[wanted{name, IPv4}] = silent(IPv4)
 		if test.other != nil {
 			v.system[wanted{name, IPv6}] = test.other
 		}
 		v.trusted[wanted{name, IPv4}] = []*Observation{trusted}
+		if test.neutral != nil {
+			v.neutral[placed{"", IPv4}] = test.neutral
+		}
 		c := &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, Endpoint: name, T: silent(IPv4)}
 		f := judge(dnsRules, c)
 		if f.State != test.want || f.Signature != DNSTimeoutSig {
