@@ -33,7 +33,9 @@ type Plan struct {
 
 	// Thorough is `once`: N before every T, and both shapes of hello. Otherwise N comes for targets
 	// under suspicion and for a rotating eighth of the others, and one shape, at random.
-	Thorough  bool
+	Thorough bool
+	// Shape of the first hellos; "" is as said above. Only tests set it, where chance would decide.
+	Shape     measurements.Shape
 	Ledger    *schedule.Ledger
 	Budget    *schedule.Budget
 	Rotation  schedule.Rotation

@@ -340,6 +340,9 @@ func (s *sheet) silent(r role) bool {
 // shape than N passed in has changed two things. `once` begins with the small one and tries the other
 // after it; the daemon takes one at random.
 func (p *Plan) shape() measurements.Shape {
+	if p.Shape != "" {
+		return p.Shape
+	}
 	if p.Thorough || rand.IntN(2) == 0 {
 		return measurements.Small
 	}

@@ -51,6 +51,8 @@ type Scenario struct {
 	// Watched: the rounds are those of the daemon that watches, not of `once`: one shape of hello, and
 	// control N under suspicion or in its turn.
 	Watched bool `toml:"watched"`
+	// Shape of every first hello of such rounds, which is otherwise left to chance.
+	Shape measurements.Shape `toml:"shape"`
 	// Volume: transfers are measured, in every round.
 	Volume bool `toml:"volume"`
 	// Controls, if set, keeps only the gate's hosts of these operators.
