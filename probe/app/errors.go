@@ -1,0 +1,32 @@
+package app
+
+import "fmt"
+
+// Imposter says that the peer speaks the app's protocol and cannot prove that it is the app.
+type Imposter struct{ Reason string }
+
+func (e *Imposter) Error() string { return "not the app: " + e.Reason }
+
+// NotSpoken says that what came back is not the app's protocol.
+type NotSpoken struct {
+	Reason string
+	// FirstBytes are what came, 64 at most. They may tell the volunteer's own address, as block pages
+	// do: whoever keeps them scrubs them first.
+	FirstBytes []byte
+}
+
+func (e *NotSpoken) Error() string { return "not the app's protocol: " + e.Reason }
+
+// Refused says that the app's own transport said no, with a code of its protocol.
+type Refused struct{ Code int32 }
+
+func (e *Refused) Error() string {
+	return fmt.Sprintf("refused by the app's transport: code %d", e.Code)
+}
+
+// NotUpgraded says that an HTTP answer came instead of 101 to a WebSocket upgrade.
+type NotUpgraded struct{ Status int }
+
+func (e *NotUpgraded) Error() string {
+	return fmt.Sprintf("no WebSocket: HTTP status %d instead of 101", e.Status)
+}

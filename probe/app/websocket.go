@@ -1,0 +1,169 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha1" // RFC 6455 asks for it, and nothing secret hangs on it
+	"encoding/base64"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// Bounds of what a peer can make us read. Chosen by us: an app's first exchange is a kilobyte or two.
+const (
+	mostOfUpgrade   = 16 << 10 // the HTTP answer
+	mostOfWebSocket = 64 << 10 // everything, the HTTP answer included
+)
+
+// UpgradeInput says which WebSocket to ask for. Its fields go into HTTP lines as they are: they come
+// from the catalogue, never from a peer.
+type UpgradeInput struct {
+	Host, Path string
+	Origin     string // empty: left out
+	Protocol   string // the subprotocol; empty: none is offered
+	UserAgent  string // empty: left out
+}
+
+// WebSocket is a WebSocket (RFC 6455) as a stream: Read gives the bytes of binary messages as they
+// come, since the apps frame by themselves, and each Write is one message. Deadlines and addresses are
+// those of the connection under it. Neither half may be used by two goroutines, and both must not be
+// used at the same time: reading answers pings.
+//
+// Read fails with *NotSpoken for what no WebSocket server sends, and for more than 64 KiB in all; with
+// *Refused and the status code of section 7.4 when the peer closes by a close frame.
+type WebSocket struct {
+	net.Conn // a tap
+	in       *bufio.Reader
+	client   bool
+	frame    wsFrame // the one that is being read
+	left     uint64  // of its payload
+	inside   bool    // a message that is not over yet
+}
+
+// Upgrade asks for a WebSocket on a connection, in HTTP/1.1. It fails with *NotUpgraded when the
+// answer is another one than 101, and with *NotSpoken when it is no HTTP, or a 101 that does not know
+// our key. The caller closes conn; it has no deadline afterwards. RFC 6455, section 4.1.
+func Upgrade(ctx context.Context, conn net.Conn, in UpgradeInput) (*WebSocket, error) {
+	defer obey(ctx, conn)()
+	return upgrade(conn, in)
+}
+
+// upgrade is Upgrade for callers that obey a context already.
+func upgrade(conn net.Conn, in UpgradeInput) (*WebSocket, error) {
+	t := tapped(conn, mostOfUpgrade)
+	var nonce [16]byte
+	_, _ = rand.Read(nonce[:]) // never fails
+	key := base64.StdEncoding.EncodeToString(nonce[:])
+	if _, err := t.Write(in.request(key)); err != nil {
+		return nil, err
+	}
+	w := &WebSocket{Conn: t, in: bufio.NewReader(t), client: true}
+	answer, err := http.ReadResponse(w.in, &http.Request{Method: http.MethodGet}) //nolint:bodyclose // closing would read the body to its end
+	if err != nil {
+		return nil, t.because("no HTTP answer", "HTTP/")
+	}
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		return nil, &NotUpgraded{Status: answer.StatusCode}
+	}
+	if reason := unfit(answer.Header, key, in.Protocol); reason != "" {
+		return nil, t.notSpoken(reason)
+	}
+	t.left = mostOfWebSocket - t.received
+	return w, nil
+}
+
+// because gives the error of reading where there was one and what came could still have become what we
+// waited for; else, what came is not the app's.
+func (t *tap) because(reason, prefix string) error {
+	switch {
+	case !t.begins(prefix) || t.err == nil:
+		return t.notSpoken(reason)
+	case errors.Is(t.err, io.EOF) && t.received > 0:
+		return io.ErrUnexpectedEOF
+	}
+	return t.err
+}
+
+// request is the client's half of the opening handshake.
+func (in UpgradeInput) request(key string) []byte {
+	var b bytes.Buffer
+	line := func(name, value string) {
+		if value != "" {
+			b.WriteString(name + ": " + value + "\r\n")
+		}
+	}
+	b.WriteString("GET " + in.Path + " HTTP/1.1\r\n")
+	line("Host", in.Host)
+	line("User-Agent", in.UserAgent)
+	line("Sec-WebSocket-Version", "13")
+	line("Origin", in.Origin)
+	line("Sec-WebSocket-Protocol", in.Protocol)
+	line("Sec-WebSocket-Key", key)
+	line("Connection", "Upgrade")
+	line("Upgrade", "websocket")
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// unfit says why a 101 does not open the WebSocket that we asked for; empty when it does (section 4.1,
+// the client's requirements 2 to 6).
+func unfit(h http.Header, key, protocol string) string {
+	switch {
+	case !strings.EqualFold(h.Get("Upgrade"), "websocket"), !hasToken(h.Get("Connection"), "upgrade"):
+		return "a 101 that does not upgrade to WebSocket"
+	case h.Get("Sec-WebSocket-Accept") != acceptKey(key):
+		return "a 101 that does not know our key"
+	case h.Get("Sec-WebSocket-Extensions") != "":
+		return "a WebSocket extension that we did not offer"
+	case h.Get("Sec-WebSocket-Protocol") != "" && h.Get("Sec-WebSocket-Protocol") != protocol:
+		return "a WebSocket subprotocol that we did not offer"
+	}
+	return ""
+}
+
+// hasToken says whether a list of tokens has this one.
+func hasToken(list, token string) bool {
+	for each := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.TrimSpace(each), token) {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptKey answers a key (section 1.3).
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// AcceptWebSocket is the server's half of Upgrade, for the emulated internet: it takes the first
+// subprotocol that is offered. The caller closes conn. Section 4.2.
+func AcceptWebSocket(conn net.Conn) (*WebSocket, error) {
+	t := tapped(conn, mostOfUpgrade)
+	w := &WebSocket{Conn: t, in: bufio.NewReader(t)}
+	request, err := http.ReadRequest(w.in)
+	if err != nil {
+		return nil, t.because("no HTTP request", "GET ")
+	}
+	key := request.Header.Get("Sec-WebSocket-Key")
+	if key == "" || request.Header.Get("Sec-WebSocket-Version") != "13" ||
+		!strings.EqualFold(request.Header.Get("Upgrade"), "websocket") || !hasToken(request.Header.Get("Connection"), "upgrade") {
+		_, _ = io.WriteString(t, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+		return nil, t.notSpoken("a request that asks for no WebSocket")
+	}
+	answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + acceptKey(key) + "\r\n"
+	if first, _, _ := strings.Cut(request.Header.Get("Sec-WebSocket-Protocol"), ","); first != "" {
+		answer += "Sec-WebSocket-Protocol: " + strings.TrimSpace(first) + "\r\n"
+	}
+	if _, err := io.WriteString(t, answer+"\r\n"); err != nil {
+		return nil, err
+	}
+	t.left = mostOfWebSocket - t.received
+	return w, nil
+}

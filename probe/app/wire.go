@@ -1,0 +1,80 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+)
+
+// keptOfAnswer is how much of an answer goes into the record when it is not the app's. Chosen by us:
+// enough to tell a TLS alert, an HTTP status line or another app.
+const keptOfAnswer = 64
+
+// tap is a connection that counts, keeps the first bytes that come, and stops reading at a bound.
+type tap struct {
+	net.Conn
+	left           int // to be read yet
+	sent, received int
+	first          []byte
+	err            error // the first of reading
+}
+
+// tapped taps conn; at most so many bytes are read from it.
+func tapped(conn net.Conn, most int) *tap { return &tap{Conn: conn, left: most} }
+
+func (t *tap) Read(p []byte) (int, error) {
+	if t.left <= 0 {
+		return 0, t.fail(t.notSpoken(fmt.Sprintf("more than the %d bytes that we read", t.received)))
+	}
+	n, err := t.Conn.Read(p[:min(len(p), t.left)])
+	t.left -= n
+	t.received += n
+	t.first = append(t.first, p[:min(n, keptOfAnswer-len(t.first))]...)
+	return n, t.fail(err)
+}
+
+func (t *tap) Write(p []byte) (int, error) {
+	n, err := t.Conn.Write(p)
+	t.sent += n
+	return n, err
+}
+
+func (t *tap) fail(err error) error {
+	if t.err == nil {
+		t.err = err
+	}
+	return err
+}
+
+// notSpoken is the error of an answer that is not the app's.
+func (t *tap) notSpoken(reason string) *NotSpoken {
+	return &NotSpoken{Reason: reason, FirstBytes: slices.Clone(t.first)}
+}
+
+// begins says whether what came may be the beginning of, or begins with, such an answer.
+func (t *tap) begins(prefix string) bool {
+	n := min(len(t.first), len(prefix))
+	return bytes.Equal(t.first[:n], []byte(prefix[:n]))
+}
+
+// past is a deadline that is over in every clock, virtual ones included.
+var past = time.Unix(1, 0)
+
+// obey lets the end of ctx end what waits on conn, by its deadline, and gives back a function that
+// undoes it. That one must be called; conn has no deadline after it.
+func obey(ctx context.Context, conn net.Conn) (undo func()) {
+	done := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		_ = conn.SetDeadline(past)
+		close(done)
+	})
+	return func() {
+		if !cancel() {
+			<-done
+		}
+		_ = conn.SetDeadline(time.Time{})
+	}
+}
