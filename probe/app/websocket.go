@@ -45,6 +45,14 @@ type WebSocket struct {
 	inside   bool    // a message that is not over yet
 }
 
+// NetConn is the connection under the WebSocket.
+func (w *WebSocket) NetConn() net.Conn {
+	if t, ok := w.Conn.(*tap); ok {
+		return t.Conn
+	}
+	return w.Conn
+}
+
 // Upgrade asks for a WebSocket on a connection, in HTTP/1.1. It fails with *NotUpgraded when the
 // answer is another one than 101, and with *NotSpoken when it is no HTTP, or a 101 that does not know
 // our key. The caller closes conn; it has no deadline afterwards. RFC 6455, section 4.1.
