@@ -71,14 +71,6 @@ func MTProto(ctx context.Context, conn net.Conn, in MTProtoInput) (MTProtoAnswer
 	return x.answer, t.kept(err)
 }
 
-// kept adds what came to an error that says that it is not the app's.
-func (t *tap) kept(err error) error {
-	if e, ok := err.(*NotSpoken); ok && e.FirstBytes == nil { //nolint:errorlint // ours, and never wrapped
-		return t.notSpoken(e.Reason)
-	}
-	return err
-}
-
 // mtprotoExchange is one exchange.
 type mtprotoExchange struct {
 	in      MTProtoInput

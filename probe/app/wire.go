@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -52,6 +53,14 @@ func (t *tap) fail(err error) error {
 // notSpoken is the error of an answer that is not the app's.
 func (t *tap) notSpoken(reason string) *NotSpoken {
 	return &NotSpoken{Reason: reason, FirstBytes: slices.Clone(t.first)}
+}
+
+// kept adds what came to an error that says that it is not the app's.
+func (t *tap) kept(err error) error {
+	if e, ok := errors.AsType[*NotSpoken](err); ok && e.FirstBytes == nil {
+		return t.notSpoken(e.Reason)
+	}
+	return err
 }
 
 // begins says whether what came may be the beginning of, or begins with, such an answer.
