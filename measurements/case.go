@@ -77,7 +77,7 @@ func (v *view) places() []*place {
 			continue
 		}
 		transport := "tcp"
-		if o.Layer() == LayerQUIC || o.Transport == "quic" {
+		if o.Layer() == LayerQUIC || o.Transport == "quic" || o.Transport == "udp" {
 			transport = "quic"
 		}
 		key := [3]string{o.Target, o.Endpoint, transport}
@@ -100,7 +100,7 @@ func (v *view) places() []*place {
 // casesOf gives a place's layers, as far as they were reached.
 func (v *view) casesOf(p *place) []*Case {
 	var out []*Case
-	for _, layer := range []Layer{LayerTCP, LayerTLS, LayerQUIC, LayerHTTP} {
+	for _, layer := range []Layer{LayerTCP, LayerTLS, LayerQUIC, LayerHTTP, LayerApp} {
 		if c := v.caseOf(p, layer); c != nil {
 			out = append(out, c)
 		}
@@ -272,10 +272,17 @@ func (c *Case) OtherPortPasses() bool {
 // (chosen by the project's design, section 4, rule 6: 0.6 leaves room for jitter).
 const resetNearer = 0.6
 
-// FromThePath says whether the failure came faster than the server can answer.
+// FromThePath says whether the failure came faster than the server can answer. What comes right behind the
+// accept, before we have sent a byte, answers nothing, and the server's own would come as fast: there it is the
+// accept that counts, against the round trips of earlier rounds.
 func (c *Case) FromThePath() bool {
 	if c.Silent() || c.T.Failure == "" {
 		return false
+	}
+	if c.T.Operation == Settle {
+		least, known := c.view.history.minRTT(c.Addr().String())
+		accept := c.view.connectOf(c.T.Conn)
+		return known && accept != nil && float64(accept.Duration) < resetNearer*float64(least)
 	}
 	rtt, known := c.view.leastRTT(c.Addr())
 	return known && float64(c.T.Duration) < resetNearer*float64(rtt)

@@ -26,7 +26,7 @@ const (
 // The words that a measurement may use, beside those of Layers. Evidence in other words is of a later
 // version, or of nobody: to judge it without what it says would be to overlook a control.
 var (
-	operations = []Operation{Resolve, Connect, Settle, TLSHandshake, HTTPExchange, QUICHandshake, QUICVersion, Transfer}
+	operations = []Operation{Resolve, Connect, Settle, TLSHandshake, HTTPExchange, QUICHandshake, QUICVersion, AppHandshake, Transfer}
 	controls   = []Control{T, N, X, D, V, P, F, R}
 	families   = []Family{IPv4, IPv6}
 	origins    = []Origin{FromSystem, FromTrusted, FromCatalogue, FromHelper}
@@ -146,7 +146,7 @@ func (o *Observation) check(targets map[string]bool) error {
 		return fmt.Errorf(".target %.64q is none of the targets", o.Target)
 	case !slices.Contains(operations, o.Operation):
 		return fmt.Errorf(".operation %.64q is no word of this version", o.Operation)
-	case o.Operation == Resolve && o.DNS == nil, o.Operation == Transfer && o.Transfer == nil:
+	case o.Operation == Resolve && o.DNS == nil, o.Operation == Transfer && o.Transfer == nil, o.Operation == AppHandshake && o.App == nil:
 		return fmt.Errorf(" is a %s and does not say what it saw", o.Operation)
 	case o.DNS != nil && o.DNS.Behind && (o.Control != D || o.DNS.Resolver != SystemResolver):
 		return fmt.Errorf(".dns.behind is of no step but control D at the system's resolver")
@@ -155,7 +155,7 @@ func (o *Observation) check(targets map[string]bool) error {
 		word(".control", o.Control, controls), word(".ip_family", o.Family, families), word(".origin", o.Origin, origins),
 		o.checkEndpoint(), inTime(".duration", o.Duration),
 		count(".trial", o.Trial), count(".conn", o.Conn), count(".sent", o.Sent), count(".received", o.Received),
-		o.DNS.check(), o.TCP.check(), o.TLS.check(), o.HTTP.check(), o.Transfer.check(),
+		o.DNS.check(), o.TCP.check(), o.TLS.check(), o.HTTP.check(), o.Transfer.check(), o.App.check(),
 	)
 }
 
@@ -219,7 +219,24 @@ func (h *HTTP) check() error {
 	case h.Status < 0 || h.Status > 999: // three digits (RFC 9110, section 15)
 		return fmt.Errorf(".http.status %d is out of bounds", h.Status)
 	}
+	if h.AppStatus < 0 || h.AppStatus > 999 {
+		return fmt.Errorf(".http.app_status %d is out of bounds", h.AppStatus)
+	}
 	return count(".http.body_bytes", h.BodyBytes)
+}
+
+func (h *Handshake) check() error {
+	switch {
+	case h == nil:
+		return nil
+	case len(h.Arm) > mostID, len(h.Key) > mostID:
+		return fmt.Errorf(".app.arm or .app.key has more than %d bytes", mostID)
+	case len(h.FirstBytes) > mostFirstBytes:
+		return fmt.Errorf(".app.first_bytes has more than %d bytes", mostFirstBytes)
+	case !slices.Contains(protocols, h.Protocol):
+		return fmt.Errorf(".app.protocol %.64q is no word of this version", h.Protocol)
+	}
+	return word(".app.proof", h.Proof, proofs)
 }
 
 func (b *Body) check() error {

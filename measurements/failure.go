@@ -51,6 +51,12 @@ const (
 const (
 	// TLSNotTLS: the peer answered our ClientHello with bytes that are no TLS record.
 	TLSNotTLS Failure = "tls_not_tls"
+	// AppImposter: the peer speaks the app's protocol, and can't prove that it is the app.
+	AppImposter Failure = "app_imposter"
+	// AppNotSpoken: the answer is not the app's protocol.
+	AppNotSpoken Failure = "app_not_spoken"
+	// AppRefused: the app's own transport says no; Handshake.Code tells how.
+	AppRefused Failure = "app_refused"
 	// QUICStatelessReset: a stateless reset (RFC 9000, section 10.3) ended the connection.
 	QUICStatelessReset Failure = "quic_stateless_reset"
 

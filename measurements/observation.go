@@ -20,6 +20,7 @@ const (
 	HTTPExchange  Operation = "http_exchange"
 	QUICHandshake Operation = "quic_handshake"
 	QUICVersion   Operation = "quic_version_ping" // control V
+	AppHandshake  Operation = "app_handshake"     // the app's own first exchange
 	Transfer      Operation = "transfer"          // how a large body comes; it belongs to no layer of a visit
 )
 
@@ -52,6 +53,8 @@ func (op Operation) Layer() Layer {
 		return LayerHTTP
 	case QUICHandshake, QUICVersion:
 		return LayerQUIC
+	case AppHandshake:
+		return LayerApp
 	}
 	return ""
 }
@@ -157,13 +160,14 @@ type Observation struct {
 	Sent     int64 `json:"sent"`
 	Received int64 `json:"received"`
 
-	LocalPort uint16    `json:"local_port,omitempty"` // our source port: some filters look at it
-	DNS       *DNS      `json:"dns,omitempty"`
-	TCP       *TCPInfo  `json:"tcp_info,omitempty"`
-	TLS       *TLS      `json:"tls,omitempty"`
-	HTTP      *HTTP     `json:"http,omitempty"`
-	QUIC      *QUICInfo `json:"quic,omitempty"`
-	Transfer  *Body     `json:"transfer,omitempty"`
+	LocalPort uint16     `json:"local_port,omitempty"` // our source port: some filters look at it
+	DNS       *DNS       `json:"dns,omitempty"`
+	TCP       *TCPInfo   `json:"tcp_info,omitempty"`
+	TLS       *TLS       `json:"tls,omitempty"`
+	HTTP      *HTTP      `json:"http,omitempty"`
+	QUIC      *QUICInfo  `json:"quic,omitempty"`
+	Transfer  *Body      `json:"transfer,omitempty"`
+	App       *Handshake `json:"app,omitempty"`
 }
 
 // OK says whether the step succeeded.
@@ -278,15 +282,19 @@ func (t *TLS) foreign() bool {
 
 // HTTP is what an HTTP exchange saw.
 type HTTP struct {
-	Method        string `json:"method"`
-	Path          string `json:"path"`
-	Proto         string `json:"proto,omitempty"` // "http/1.1", "h2", "h3"
-	Status        int    `json:"status"`          // 0 where no answer came
-	Location      string `json:"location,omitempty"`
-	AltSvcH3      bool   `json:"alt_svc_h3,omitempty"` // the answer's Alt-Svc offers h3
-	Date          string `json:"date,omitempty"`       // the answer's Date header
-	BodyBytes     int64  `json:"body_bytes"`
-	BodyTruncated bool   `json:"body_truncated,omitempty"`
+	Method   string `json:"method"`
+	Path     string `json:"path"`
+	Proto    string `json:"proto,omitempty"` // "http/1.1", "h2", "h3"
+	Status   int    `json:"status"`          // 0 where no answer came
+	Location string `json:"location,omitempty"`
+	AltSvcH3 bool   `json:"alt_svc_h3,omitempty"` // the answer's Alt-Svc offers h3
+	Date     string `json:"date,omitempty"`       // the answer's Date header
+	// Proved: the answer has the header that the app alone sends (Target.ProofHeader, x-lc of LEGY).
+	Proved bool `json:"proved,omitempty"`
+	// AppStatus is the status inside that header, where it holds one; 0 where not.
+	AppStatus     int   `json:"app_status,omitempty"`
+	BodyBytes     int64 `json:"body_bytes"`
+	BodyTruncated bool  `json:"body_truncated,omitempty"`
 	// Body is kept only where the channel was not the app's verified own: up to 8 KiB, proof of a block page.
 	Body     []byte `json:"body,omitempty"`
 	Verified bool   `json:"verified"` // over TLS or QUIC with a chain that verifies for the name

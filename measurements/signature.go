@@ -59,6 +59,12 @@ const (
 	QUICVersionSig      Signature = "quic.version"
 	QUICAlertSNI        Signature = "quic.alert.sni"
 
+	AppTimeout     Signature = "app.timeout"
+	AppReset       Signature = "app.reset"
+	AppEOF         Signature = "app.eof"
+	AppImposterSig Signature = "app.imposter"
+	UDPTimeoutSTUN Signature = "udp.timeout.stun"
+
 	NetShutdown        Signature = "net.shutdown"
 	NetIPv6Unreachable Signature = "net.ipv6_unreachable"
 	ServiceRefused     Signature = "service.refused"

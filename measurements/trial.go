@@ -81,7 +81,7 @@ func namedTrials(m *Measurement) []Trial {
 	pairs, order := map[key]*pair{}, []key(nil)
 	for i := range m.Observations {
 		o := &m.Observations[i]
-		if o.Trial == 0 || o.Operation == QUICVersion || !slices.Contains([]Layer{LayerTLS, LayerHTTP, LayerQUIC}, o.Layer()) {
+		if o.Trial == 0 || o.Operation == QUICVersion || !slices.Contains([]Layer{LayerTLS, LayerHTTP, LayerQUIC, LayerApp}, o.Layer()) {
 			continue
 		}
 		k := key{o.Trial, o.Layer()}

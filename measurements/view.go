@@ -92,6 +92,10 @@ func (v *view) index(o *Observation) {
 		} else if o.Failure.IsCertificate() {
 			v.imposter[key] = o
 		}
+	case AppHandshake:
+		if o.OK() && o.Control == T && o.App != nil && o.App.Proof == ProvedIdentity && o.Transport == "tcp" {
+			v.proved[named{o.Name, o.Addr()}] = true
+		}
 	case HTTPExchange:
 		if o.HTTP != nil && o.HTTP.Verified && o.HTTP.AltSvcH3 {
 			v.altSvc[o.Name] = true
@@ -212,6 +216,16 @@ func (v *view) shookHands(conn int) bool {
 		}
 	}
 	return false
+}
+
+// connectOf is the connect that a connection began with; nil where it is not in evidence.
+func (v *view) connectOf(conn int) *Observation {
+	for i := range v.m.Observations {
+		if o := &v.m.Observations[i]; conn != 0 && o.Conn == conn && o.Operation == Connect {
+			return o
+		}
+	}
+	return nil
 }
 
 // leastRTT is the least round-trip time known to an address: what the history knows, since a box that

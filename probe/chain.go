@@ -20,6 +20,14 @@ type chain struct {
 	roots []*x509.Certificate
 
 	padding int // of requests in clear
+
+	// protocols are what the hello offers; none: alpn.
+	protocols []string
+	identity  bool // the peer is asked for the proof that it has the app's key
+	// speak, if set, is what is done on a verified connection in place of an exchange. It closes conn.
+	speak func(ctx context.Context, c chain, conn *tls.Conn) bool
+	// ask is what is wanted of an answer over HTTP, beside the answer: the proof that it is the app's.
+	ask HTTPInput
 }
 
 // alpn is what our hello offers over TCP: what a browser offers.
@@ -83,14 +91,17 @@ func (c chain) tls(ctx context.Context, name, path string, shape measurements.Sh
 	}
 	sctx, cancel := c.p.step(ctx)
 	defer cancel()
-	secure, h := c.p.Host.TLS(sctx, conn, TLSInput{Name: name, Shape: shape, ALPN: alpn, Roots: c.roots})
+	secure, h := c.p.Host.TLS(sctx, conn, TLSInput{Name: name, Shape: shape, ALPN: c.offers(), Roots: c.roots})
 	c.note(h)
 	if secure == nil {
 		return false
 	}
-	if path == "" && h.OK() {
+	switch {
+	case path == "" && h.OK():
 		_ = secure.Close()
 		return true
+	case c.speak != nil && h.OK():
+		return c.speak(ctx, c, secure)
 	}
 	return c.exchange(ctx, secure, name, path, body, h.OK()) && h.OK()
 }
@@ -108,9 +119,31 @@ func (c chain) exchange(ctx context.Context, conn *tls.Conn, name, path string, 
 	if body == 0 {
 		method = http.MethodHead // the header alone is wanted
 	}
-	x := HTTP(sctx, conn, HTTPInput{Method: method, Host: name, Path: path, Verified: verified, MaxBody: body})
+	return c.answered(HTTP(sctx, conn, c.request(HTTPInput{Method: method, Host: name, Path: path, Verified: verified, MaxBody: body})))
+}
+
+// request adds to a request what is wanted of the answer beside the answer.
+func (c chain) request(in HTTPInput) HTTPInput {
+	in.Speaks, in.ProofHeader = c.ask.Speaks, c.ask.ProofHeader
+	return in
+}
+
+// answered notes an exchange, and what it proves. An answer over a verified channel is the service's own
+// also where it does not have the proof: that is no failure of the visit.
+func (c chain) answered(x measurements.Observation) bool {
 	c.note(x)
+	if o, ok := proved(c.ask, x); ok && c.role.control == measurements.T {
+		c.note(o)
+	}
 	return x.OK()
+}
+
+// offers is what our hello offers over TCP.
+func (c chain) offers() []string {
+	if c.protocols != nil {
+		return c.protocols
+	}
+	return alpn
 }
 
 // quic makes a QUIC handshake and, with a path, one exchange over it.
@@ -129,7 +162,5 @@ func (c chain) quic(ctx context.Context, name, path string, shape measurements.S
 	}
 	xctx, done := c.p.step(ctx)
 	defer done()
-	x := HTTP3(xctx, conn, HTTPInput{Method: "GET", Host: name, Path: path, Verified: true, MaxBody: body})
-	c.note(x)
-	return x.OK()
+	return c.answered(HTTP3(xctx, conn, c.request(HTTPInput{Method: "GET", Host: name, Path: path, Verified: true, MaxBody: body})))
 }

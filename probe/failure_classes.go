@@ -12,6 +12,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/app"
 )
 
 // ownClasses are what we did ourselves.
@@ -102,6 +103,30 @@ var tlsClasses = []class{
 		says:    "we send the alert: the peer breaks TLS",
 		word:    during(localAlert, measurements.TLSHandshake, measurements.QUICHandshake),
 		example: gives(measurements.TLSHandshake, &net.OpError{Op: "local error", Err: tls.AlertError(20)}, measurements.SSLFailedHandshake),
+	},
+}
+
+// appClasses are what the apps' own first exchanges end with (package app).
+var appClasses = []class{
+	{
+		says:    "the peer speaks the app's protocol, and can't prove that it is the app",
+		word:    as[*app.Imposter](measurements.AppImposter),
+		example: gives(measurements.AppHandshake, &app.Imposter{Reason: "another nonce"}, measurements.AppImposter),
+	},
+	{
+		says:    "the app's own transport says no",
+		word:    during(as[*app.Refused](measurements.AppRefused), measurements.AppHandshake),
+		example: gives(measurements.AppHandshake, &app.Refused{Code: -404}, measurements.AppRefused),
+	},
+	{
+		says:    "the answer is not the app's protocol",
+		word:    during(as[*app.NotSpoken](measurements.AppNotSpoken), measurements.AppHandshake),
+		example: gives(measurements.AppHandshake, &app.NotSpoken{Reason: "no HTTP answer"}, measurements.AppNotSpoken),
+	},
+	{
+		says:    "the answer to a WebSocket's request is no HTTP, or a 101 that fits no such request",
+		word:    during(as[*app.NotSpoken](measurements.HTTPRequestFailed), measurements.HTTPExchange),
+		example: gives(measurements.HTTPExchange, &app.NotSpoken{Reason: "no HTTP answer"}, measurements.HTTPRequestFailed),
 	},
 }
 

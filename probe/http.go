@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/app"
 )
 
 // UserAgent is an ordinary browser's: Firefox ESR 140 on Windows, which many people share for a
@@ -40,6 +41,10 @@ type HTTPInput struct {
 	// Padding is how many bytes a field adds that no server looks at, so that the request needs more than one
 	// segment; 0: none.
 	Padding int
+	// Speaks is measurements.LEGY for a request as LINE's gateways take it; else empty.
+	Speaks string
+	// ProofHeader is a header of the answer that the app alone sends; empty: none is looked for.
+	ProofHeader string
 	// MaxBody is where reading the body stops, in bytes, and 512 KiB at most. 0: the body is not read.
 	MaxBody int64
 }
@@ -83,6 +88,9 @@ func underneath(conn *net.Conn) (wire *Conn, transport string) {
 	switch c := (*conn).(type) {
 	case *Conn:
 		return c, "tcp"
+	case *app.WebSocket:
+		under := c.NetConn()
+		return underneath(&under)
 	case *tls.Conn:
 		if w, ok := c.NetConn().(*Conn); ok {
 			return w, "tls"
@@ -163,6 +171,9 @@ func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 	req.Header.Set("User-Agent", UserAgent)
 	req.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 	req.Header.Set("Accept-Language", "en-US,en;q=0.5")
+	if x.in.Speaks == measurements.LEGY {
+		req.Header.Set(legyAsks, "1")
+	}
 	if x.in.Padding > 0 {
 		req.Header.Set("Cookie", "pad="+strings.Repeat("0", x.in.Padding))
 	}
@@ -182,6 +193,7 @@ func (x *exchange) answer(resp *http.Response, err error) error {
 	location := resp.Header.Get("Location")
 	x.seen.Location = location[:min(len(location), mostLocation)]
 	x.seen.AltSvcH3 = offersH3(resp.Header.Values("Alt-Svc"), x.in.Host, x.port)
+	x.seen.AppStatus, x.seen.Proved = proof(x.in, resp.Header)
 	date := resp.Header.Get("Date")
 	x.seen.Date = date[:min(len(date), len(http.TimeFormat))]
 	return x.body(resp)

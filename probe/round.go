@@ -43,6 +43,11 @@ type Plan struct {
 
 	// VolumeEvery is in how many rounds each target's transfers are measured once; 0 is never, 1 always.
 	VolumeEvery int
+	// Opaque: first packets that look like chance are sent without suspicion, too.
+	Opaque bool
+	// IdentityEvery is in how many rounds an app's server is asked once to prove that it has the app's key,
+	// where that costs it something; 0 is under suspicion alone.
+	IdentityEvery int
 	// Locate looks, under suspicion, for the hop at which a handshake dies.
 	Locate bool
 
@@ -72,8 +77,10 @@ type Plan struct {
 	located located
 	small   bool // large hellos die at the gate in this round: control N's is small
 	helpers helpers
-	system  []Resolver
-	behind  []Resolver
+
+	penalties penalties
+	system    []Resolver
+	behind    []Resolver
 }
 
 // lookupsPerSlot is how many lookups may run for each endpoint that may: a lookup costs a few hundred

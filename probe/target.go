@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"net/netip"
 
@@ -26,7 +27,19 @@ type Target struct {
 	Addresses []netip.Addr // known-good; used when the resolver lies
 	Ports     []uint16     // at least one
 	// Roots are the app's own, and then the only ones that prove it; none: the host's.
-	Roots     []*x509.Certificate
+	Roots []*x509.Certificate
+	// ProofHeader is a header of answers over HTTP that the app alone sends; "": there is none.
+	ProofHeader string
+	// Speaks is the app's protocol inside a WebSocket (measurements.MTProto, …); "": the upgrade is all.
+	Speaks string
+	// Origin and Subprotocol go into the request for a WebSocket; "": left out.
+	Origin, Subprotocol string
+	// Keys are those of Telegram's servers, and DC is which of its data centres this is.
+	Keys []*rsa.PublicKey
+	DC   int
+	// NoiseRoot signs the certificates of WhatsApp's chat servers.
+	NoiseRoot [32]byte
+
 	Neutral   string  // a name that the same edge serves too (control N); "" = a random label under example.com
 	Path      string  // of the HTTP exchange
 	Probes    []Probe // at least one
@@ -37,22 +50,23 @@ type Target struct {
 // Probe is a word of the catalogue: which steps a target wants.
 type Probe string
 
-// The words. MTProto and WhatsApp measure TCP alone until their handshakes are spoken: data
-// centres speak no TLS, and the chat hosts show a self-signed certificate.
+// The words. Telegram's data centres speak no TLS, and WhatsApp's chat hosts show a certificate of their
+// own making: there, only the app's own handshake can tell who answers.
 const (
 	ProbeTCP      Probe = "tcp"      // connect, stay silent a moment
 	ProbeTLS      Probe = "tls"      // … and a verified handshake
 	ProbeHTTPS    Probe = "https"    // … and one exchange over it
 	ProbeHTTP     Probe = "http"     // one exchange in clear
 	ProbeH3       Probe = "h3"       // a QUIC handshake and one exchange over it
-	ProbeWSS      Probe = "wss"      // like https; the upgrade itself comes with the app handshakes
-	ProbeMTProto  Probe = "mtproto"  // like tcp, until the app handshakes
-	ProbeWhatsApp Probe = "whatsapp" // like tcp, until the app handshakes
-	ProbeLEGY     Probe = "legy"     // like https, until the app handshakes
+	ProbeWSS      Probe = "wss"      // … and the upgrade to a WebSocket, and what the target speaks in it
+	ProbeMTProto  Probe = "mtproto"  // connect, and Telegram's first exchange
+	ProbeWhatsApp Probe = "whatsapp" // connect, and WhatsApp's first exchange where that is allowed (Plan.Opaque)
+	ProbeLEGY     Probe = "legy"     // like https, and the status of LINE's gateway inside the answer
+	ProbeSTUN     Probe = "stun"     // a binding request over UDP
 )
 
 // Probes lists every word, in the order of the documentation.
-var Probes = []Probe{ProbeTCP, ProbeTLS, ProbeHTTPS, ProbeHTTP, ProbeH3, ProbeWSS, ProbeMTProto, ProbeWhatsApp, ProbeLEGY}
+var Probes = []Probe{ProbeTCP, ProbeTLS, ProbeHTTPS, ProbeHTTP, ProbeH3, ProbeWSS, ProbeMTProto, ProbeWhatsApp, ProbeLEGY, ProbeSTUN}
 
 // Control is a neutral host of the gate: it says whether our own line works.
 type Control struct {
@@ -82,6 +96,7 @@ func (t *Target) Layers() []measurements.Layer {
 		for _, l := range layersOf[w] {
 			want[l] = true
 		}
+		want[measurements.LayerApp] = want[measurements.LayerApp] || t.asksForProof(w)
 	}
 	var out []measurements.Layer
 	for _, l := range measurements.Layers {
@@ -92,14 +107,26 @@ func (t *Target) Layers() []measurements.Layer {
 	return out
 }
 
+// asksForProof says whether a probe asks more of an answer over HTTP than that it came.
+func (t *Target) asksForProof(w Probe) bool {
+	switch w {
+	case ProbeHTTPS, ProbeH3:
+		return t.ProofHeader != ""
+	case ProbeWSS:
+		return t.Speaks != ""
+	}
+	return false
+}
+
 var layersOf = map[Probe][]measurements.Layer{
 	ProbeTCP:      {measurements.LayerTCP},
-	ProbeMTProto:  {measurements.LayerTCP},
-	ProbeWhatsApp: {measurements.LayerTCP},
+	ProbeMTProto:  {measurements.LayerTCP, measurements.LayerApp},
+	ProbeWhatsApp: {measurements.LayerTCP, measurements.LayerApp},
 	ProbeTLS:      {measurements.LayerTCP, measurements.LayerTLS},
 	ProbeHTTPS:    {measurements.LayerTCP, measurements.LayerTLS, measurements.LayerHTTP},
 	ProbeWSS:      {measurements.LayerTCP, measurements.LayerTLS, measurements.LayerHTTP},
-	ProbeLEGY:     {measurements.LayerTCP, measurements.LayerTLS, measurements.LayerHTTP},
+	ProbeLEGY:     {measurements.LayerTCP, measurements.LayerTLS, measurements.LayerHTTP, measurements.LayerApp},
+	ProbeSTUN:     {measurements.LayerApp},
 	ProbeHTTP:     {measurements.LayerTCP, measurements.LayerHTTP},
 	ProbeH3:       {measurements.LayerQUIC, measurements.LayerHTTP},
 }

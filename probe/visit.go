@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/schedule"
@@ -150,19 +151,42 @@ func (p *Plan) visitEach(ctx context.Context, s *sheet, t Target, spots []spot, 
 func (p *Plan) visitAll(ctx context.Context, s *sheet, t Target, spots []spot, wg *sync.WaitGroup, neutral bool) *bool {
 	all, mu := true, sync.Mutex{}
 	for _, sp := range spots {
-		for _, port := range p.ports(t) {
-			for _, w := range t.Probes {
-				wg.Go(func() {
-					if !p.visit(ctx, s, t, sp, netip.AddrPortFrom(sp.addr, port), w, neutral || p.wantsNeutral(s.key(t)+" "+sp.addr.String())) {
-						mu.Lock()
-						all = false
-						mu.Unlock()
-					}
-				})
-			}
+		for _, w := range t.Probes {
+			wg.Go(func() {
+				if !p.visitPorts(ctx, s, t, sp, w, neutral || p.wantsNeutral(s.key(t)+" "+sp.addr.String())) {
+					mu.Lock()
+					all = false
+					mu.Unlock()
+				}
+			})
 		}
 	}
 	return &all
+}
+
+// visitPorts visits an address at one of its ports, and at the others where that one fails, or the round is
+// thorough: they are each other's control P. What failed at the first puts the others under suspicion.
+func (p *Plan) visitPorts(ctx context.Context, s *sheet, t Target, sp spot, w Probe, neutral bool) bool {
+	ports := p.ports(t)
+	order := rand.Perm(len(ports))
+	visit := func(i int, suspect bool) bool {
+		return p.visit(ctx, s, t, sp, netip.AddrPortFrom(sp.addr, ports[i]), w, neutral, suspect)
+	}
+	passed := visit(order[0], false)
+	if passed && !p.Thorough {
+		return true
+	}
+	var others sync.WaitGroup
+	var failed atomic.Bool
+	for _, i := range order[1:] {
+		others.Go(func() {
+			if !visit(i, !passed) {
+				failed.Store(true)
+			}
+		})
+	}
+	others.Wait()
+	return passed && !failed.Load()
 }
 
 // ports are a target's; without control P only the first.
@@ -175,9 +199,9 @@ func (p *Plan) ports(t Target) []uint16 {
 
 // visit measures one endpoint of a target: N first where it is wanted, then T. It says whether the
 // target's own steps passed; what was skipped counts as passed, since it asks for nothing more.
-func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.AddrPort, w Probe, neutral bool) bool {
+func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.AddrPort, w Probe, neutral, suspect bool) bool {
 	transport := "tcp"
-	if w == ProbeH3 {
+	if w == ProbeH3 || w == ProbeSTUN {
 		transport = "udp"
 	}
 	place := schedule.Place{Transport: transport, Endpoint: ep}
@@ -189,7 +213,18 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 		s.skip(measurements.Skip{Target: t.ID, Layer: firstLayer(w), Family: measurements.FamilyOf(ep.Addr()), Endpoint: ep.String(), Reason: reason})
 		return true
 	}
-	c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin}}
+	c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin}, identity: p.wantsIdentity(s.key(t))}
+	switch w {
+	case ProbeMTProto, ProbeWhatsApp:
+		neutral = suspect || p.opaque(s)
+	case ProbeLEGY:
+		c.ask.Speaks = measurements.LEGY
+	case ProbeWSS:
+		c.protocols = []string{"http/1.1"} // the one in which a WebSocket is asked for
+	}
+	if w != ProbeLEGY {
+		c.ask.ProofHeader = t.ProofHeader
+	}
 	if neutral {
 		c.role.trial = s.trial()
 	}
@@ -216,8 +251,11 @@ func (p *Plan) barred(place schedule.Place, ok bool) (reason string) {
 }
 
 func firstLayer(w Probe) measurements.Layer {
-	if w == ProbeH3 {
+	switch w {
+	case ProbeH3:
 		return measurements.LayerQUIC
+	case ProbeSTUN:
+		return measurements.LayerApp
 	}
 	return measurements.LayerTCP
 }
@@ -232,6 +270,12 @@ func (c chain) visit(ctx context.Context, t Target, sp spot, w Probe, neutral bo
 		return c.visitHTTP(ctx, t, host, neutral)
 	case ProbeH3:
 		return c.visitQUIC(ctx, t, host, neutral)
+	case ProbeMTProto:
+		return c.visitMTProto(ctx, t, neutral)
+	case ProbeWhatsApp:
+		return c.visitWhatsApp(ctx, t, host, neutral)
+	case ProbeSTUN:
+		return c.visitSTUN(ctx, host)
 	}
 	return c.tcp(ctx)
 }
@@ -260,6 +304,9 @@ func (c chain) visitTLS(ctx context.Context, t Target, sp spot, w Probe, neutral
 		return n.tls(ctx, neutralFor(t, host), at, ofNeutral, appBody)
 	}) {
 		return false
+	}
+	if w == ProbeWSS {
+		c.speak = t.upgrade(path)
 	}
 	if neutral && c.locates(t, host) && c.locate(ctx, t, host) {
 		return false

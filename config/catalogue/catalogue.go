@@ -13,6 +13,7 @@ import (
 
 	"github.com/telltale-probe/telltale/config/strict"
 	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/app"
 )
 
 //go:embed *.toml
@@ -38,11 +39,11 @@ func Builtin() ([]probe.App, error) {
 		if err != nil {
 			return nil, err
 		}
-		app, err := Parse(id+".toml", data)
+		one, err := Parse(id+".toml", data)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, app)
+		out = append(out, one)
 	}
 	return out, nil
 }
@@ -71,27 +72,29 @@ func Parse(name string, data []byte) (probe.App, error) {
 		return probe.App{}, err
 	}
 	head := root.Table("app")
-	app := probe.App{ID: head.String("id", ""), Reviewed: checkDate(head, "reviewed", head.String("reviewed", ""))}
-	app.Name = head.String("name", app.ID)
-	if !idForm.MatchString(app.ID) {
+	out := probe.App{ID: head.String("id", ""), Reviewed: checkDate(head, "reviewed", head.String("reviewed", ""))}
+	out.Name = head.String("name", out.ID)
+	if !idForm.MatchString(out.ID) {
 		head.Fail("id", "is needed: 1 to 32 of a-z, 0-9, _ and -")
 	}
+	own := readSecrets(head)
 	head.Done()
 	seen := map[string]bool{}
 	for _, t := range root.Tables("target", maxTargets) {
-		target := readTarget(t, app.Reviewed)
+		target := readTarget(t, out.Reviewed)
+		own.give(t, &target)
 		if seen[target.ID] {
 			t.Fail("id", "is taken by an earlier target")
 		}
 		seen[target.ID] = true
-		app.Targets = append(app.Targets, target)
+		out.Targets = append(out.Targets, target)
 		t.Done()
 	}
-	if len(app.Targets) == 0 {
+	if len(out.Targets) == 0 {
 		doc.Fail("target", "at least one [[target]] is needed")
 	}
 	root.Done()
-	return app, doc.Err()
+	return out, doc.Err()
 }
 
 func checkDate(t *strict.Table, key, text string) string {
@@ -106,7 +109,10 @@ func readTarget(t *strict.Table, reviewed string) probe.Target {
 		ID: t.String("id", ""), Why: t.String("why", ""), Source: t.String("source", ""), Reviewed: reviewed,
 		Neutral: t.String("neutral", ""), Path: t.String("path", "/"), Essential: t.Bool("essential", false), Group: t.String("group", ""),
 		Hosts: hosts(t), Addresses: Addresses(t), Ports: ports(t), Roots: roots(t), Probes: Probes(t, probe.Probes),
+		DC: int(t.Int("dc", 0, 0, 1000)), ProofHeader: t.String("proof_header", ""),
+		Speaks: t.String("speaks", ""), Origin: t.String("origin", ""), Subprotocol: t.String("subprotocol", ""),
 	}
+	checkProof(t, &out)
 	if reviewedOn := t.String("reviewed", ""); t.Has("reviewed") {
 		out.Reviewed = checkDate(t, "reviewed", reviewedOn)
 	}
@@ -139,7 +145,7 @@ func checkPlaces(t *strict.Table, out *probe.Target) {
 	}
 	for _, p := range out.Probes {
 		switch p {
-		case probe.ProbeTCP, probe.ProbeHTTP, probe.ProbeMTProto, probe.ProbeWhatsApp:
+		case probe.ProbeTCP, probe.ProbeHTTP, probe.ProbeMTProto, probe.ProbeWhatsApp, probe.ProbeSTUN:
 		default:
 			if len(out.Hosts) == 0 {
 				t.Fail("probes", "%s needs a host: its certificate is verified for a name", p)
@@ -157,6 +163,10 @@ func Hash(apps []probe.App) string {
 			for _, c := range t.Roots {
 				_, _ = fmt.Fprintf(h, "root %x\n", sha256.Sum256(c.Raw))
 			}
+			for _, k := range t.Keys {
+				_, _ = fmt.Fprintf(h, "key %016x\n", app.Fingerprint(k))
+			}
+			_, _ = fmt.Fprintf(h, "%q %q %q %q %d %x\n", t.ProofHeader, t.Speaks, t.Origin, t.Subprotocol, t.DC, t.NoiseRoot)
 			_, _ = fmt.Fprintf(h, "%q %q %v %v %q %q %v %v %q\n", t.ID, t.Hosts, t.Addresses, t.Ports, t.Neutral, t.Path, t.Probes, t.Essential, t.Group)
 		}
 	}

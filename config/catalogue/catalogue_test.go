@@ -15,11 +15,11 @@ import (
 // want is the built-in catalogue by role: what other packages, and evidence already kept, rely on.
 // A target is "id probe ports essential group".
 var want = map[string]string{
-	"telegram": `dc1 mtproto 443 true
-dc2 mtproto 443 true
-dc3 mtproto 443 true
-dc4 mtproto 443 true
-dc5 mtproto 443 true
+	"telegram": `dc1 mtproto 443,80,5222 true
+dc2 mtproto 443,80,5222 true
+dc3 mtproto 443,80,5222 true
+dc4 mtproto 443,80,5222 true
+dc5 mtproto 443,80,5222 true
 web https 443 true
 web-ws wss 443 false
 link https 443 false
@@ -27,6 +27,7 @@ api https 443 false`,
 	"whatsapp": `chat whatsapp 443,5222 true chat
 chat-g whatsapp 443,5222 true chat
 web https 443 true
+web-chat wss 443 false
 registration https 443 true
 static https 443 false
 media https 443 true

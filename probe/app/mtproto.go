@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rsa"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 )
@@ -68,6 +70,10 @@ func MTProto(ctx context.Context, conn net.Conn, in MTProtoInput) (MTProtoAnswer
 	x := &mtprotoExchange{in: in, tap: t, framing: newFraming(in.Transport, t, in)}
 	err := x.run()
 	x.answer.Sent, x.answer.Received = t.sent, t.received
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		// What a proxy says that takes it for HTTP is a packet that is not all there.
+		err = &NotSpoken{Reason: "an answer that ends inside a packet"}
+	}
 	return x.answer, t.kept(err)
 }
 

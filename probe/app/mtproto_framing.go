@@ -73,7 +73,7 @@ func (f *abridged) receive() ([]byte, error) {
 	n := int(head[0])
 	if n == 0x7f {
 		if _, err := io.ReadFull(f.conn, head[1:]); err != nil {
-			return nil, err
+			return nil, cut(err)
 		}
 		n = int(head[1]) | int(head[2])<<8 | int(head[3])<<16
 	} else if n > 0x7f {
@@ -124,7 +124,7 @@ func readPacket(conn io.Reader, n int) ([]byte, error) {
 	}
 	packet := make([]byte, n)
 	_, err := io.ReadFull(conn, packet)
-	return packet, err
+	return packet, cut(err)
 }
 
 // posts is a packet in the body of a request, and one in that of the answer (HTTP/1.1, in clear).

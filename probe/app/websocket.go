@@ -154,11 +154,20 @@ func acceptKey(key string) string {
 // subprotocol that is offered. The caller closes conn. Section 4.2.
 func AcceptWebSocket(conn net.Conn) (*WebSocket, error) {
 	t := tapped(conn, mostOfUpgrade)
-	w := &WebSocket{Conn: t, in: bufio.NewReader(t)}
-	request, err := http.ReadRequest(w.in)
+	in := bufio.NewReader(t)
+	request, err := http.ReadRequest(in)
 	if err != nil {
 		return nil, t.because("no HTTP request", "GET ")
 	}
+	return take(t, in, request)
+}
+
+// TakeWebSocket is the same for a request that was read already; in is what the rest is read from.
+func TakeWebSocket(conn net.Conn, in *bufio.Reader, request *http.Request) (*WebSocket, error) {
+	return take(tapped(conn, mostOfUpgrade), in, request)
+}
+
+func take(t *tap, in *bufio.Reader, request *http.Request) (*WebSocket, error) {
 	key := request.Header.Get("Sec-WebSocket-Key")
 	if key == "" || request.Header.Get("Sec-WebSocket-Version") != "13" ||
 		!strings.EqualFold(request.Header.Get("Upgrade"), "websocket") || !hasToken(request.Header.Get("Connection"), "upgrade") {
@@ -173,5 +182,5 @@ func AcceptWebSocket(conn net.Conn) (*WebSocket, error) {
 		return nil, err
 	}
 	t.left = mostOfWebSocket - t.received
-	return w, nil
+	return &WebSocket{Conn: t, in: in}, nil
 }

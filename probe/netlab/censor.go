@@ -15,6 +15,7 @@ type event struct {
 	name     string // the trigger's name, in lower case; "" where it bears none
 	large    bool   // the hello needs more than one segment or datagram
 	query    *dns.Msg
+	first    []byte // of protocol Other
 }
 
 // place is what residual blocking remembers.
@@ -119,7 +120,7 @@ func (r *Rule) impairs() bool {
 // ends says whether what the rule does is the end of a flow: residual blocking goes on from there. What
 // a rule impairs, intercepts or redirects goes on itself, and would be the first to be hit.
 func (r *Rule) ends() bool {
-	return !r.impairs() && r.Action != Pass && r.Action != Intercept && r.Action != DNSRedirect
+	return !r.impairs() && r.Action != Pass && r.Action != Intercept && r.Action != Imposter && r.Action != DNSRedirect
 }
 
 // done is under what a flow remembers that a rule has impaired it: the rules see each datagram, and a

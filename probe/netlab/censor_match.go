@@ -1,6 +1,8 @@
 package netlab
 
 import (
+	"encoding/hex"
+	mathbits "math/bits"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,7 +15,7 @@ func (r *Rule) suits(transport string, e event) bool {
 	switch r.Action {
 	case AcceptReset, AcceptClose:
 		return e.protocol == TCP
-	case Close, AlertAction, Page, Intercept:
+	case Close, AlertAction, Page, Intercept, Imposter:
 		return transport == "tcp" && e.protocol != TCP
 	case Cut, CutReset, CutClose:
 		return transport == "tcp"
@@ -37,6 +39,8 @@ func (r *Rule) matches(f *flow, e event, since time.Duration) bool {
 		return false
 	case r.Family == "ipv4" && !f.to.Addr().Is4(), r.Family == "ipv6" && f.to.Addr().Is4():
 		return false
+	case !r.fitsFirst(e.first):
+		return false
 	case r.Shape == "small" && e.large, r.Shape == "large" && !e.large:
 		return false
 	case len(r.Addresses) > 0 && !slices.ContainsFunc(r.Addresses, func(p netip.Prefix) bool { return p.Contains(f.to.Addr()) }):
@@ -47,6 +51,34 @@ func (r *Rule) matches(f *flow, e event, since time.Duration) bool {
 		return false
 	}
 	return len(r.Names) == 0 || e.name != "" && r.oneOf(r.Names, e.name)
+}
+
+// fitsFirst says whether the first bytes of a stream are those that the rule looks for.
+func (r *Rule) fitsFirst(first []byte) bool {
+	begins := func(prefix string) bool { return strings.HasPrefix(hex.EncodeToString(first), prefix) }
+	return (len(r.Prefixes) == 0 || slices.ContainsFunc(r.Prefixes, begins)) && (!r.Random || looksRandom(first))
+}
+
+// looksRandom is the Great Firewall's test for fully encrypted traffic, as far as it matters here: about as
+// many bits are set as are not, and the text is not printable (Wu et al., USENIX Security 2023, Ex1 to Ex4).
+func looksRandom(first []byte) bool {
+	set, printable, run := 0, 0, 0
+	longest := 0
+	for i, c := range first {
+		set += mathbits.OnesCount8(c)
+		if c >= 0x20 && c <= 0x7e {
+			printable++
+			run++
+		} else {
+			run = 0
+		}
+		longest = max(longest, run)
+		if i == 5 && run == 6 {
+			return false
+		}
+	}
+	perByte := float64(set) / float64(max(len(first), 1))
+	return perByte > 3.4 && perByte < 4.6 && printable*2 <= len(first) && longest <= 20
 }
 
 // sees says whether the rule looks at packets of this kind.

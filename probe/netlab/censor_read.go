@@ -22,7 +22,7 @@ func readStream(port uint16, b []byte) (e event, enough bool) {
 	case b[0] == 22: // a handshake record (RFC 8446, section 5.1)
 		return readHello(b, most)
 	case len(b) >= 4 && !slices.Contains([]string{"GET ", "HEAD", "POST"}, string(b[:4])):
-		return e, true
+		return event{protocol: Other, first: b}, true
 	}
 	head, _, whole := strings.Cut(string(b), "\r\n\r\n")
 	for line := range strings.SplitSeq(head, "\r\n") {

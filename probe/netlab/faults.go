@@ -60,6 +60,9 @@ const (
 	FaultServfail           FaultKind = "servfail"            // a zone that no resolver can validate
 	FaultSlow               FaultKind = "slow"                // far away, thin or lossy
 	FaultNegativeCache      FaultKind = "negative_cache"      // the ISP's resolver has kept a denial of Host
+	FaultNewKeys            FaultKind = "new_keys"            // the app's servers have changed their keys
+	FaultAppRefuses         FaultKind = "app_refuses"         // a data centre answers with its transport's error
+	FaultUnproved           FaultKind = "unproved"            // no longer sends the header that the app alone sent
 	FaultDNSFilter          FaultKind = "dns_filter"          // the home router answers 0.0.0.0 for Host
 )
 
@@ -69,6 +72,7 @@ var FaultKinds = []FaultKind{
 	FaultIncompleteChain, FaultNewAuthority,
 	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
 	FaultServfail, FaultSlow, FaultNegativeCache, FaultDNSFilter,
+	FaultNewKeys, FaultAppRefuses, FaultUnproved,
 }
 
 // trouble is what is wrong with a machine.
@@ -77,6 +81,7 @@ type trouble struct {
 	noQUIC              bool
 	strictSNI           bool
 	smallHellos         bool
+	newKeys, refusesApp bool
 	slow                bool
 	latency             time.Duration
 	rate                int64
@@ -93,5 +98,6 @@ type siteTrouble struct {
 	hangs         bool
 	newAuthority  bool
 	unknown       bool
+	unproved      bool
 	mute          bool
 }

@@ -90,6 +90,10 @@ func (m *machine) afflict(f Fault) bool {
 		t.smallHellos = true
 	case FaultSlow:
 		t.slow, t.latency, t.rate, t.loss = true, time.Duration(f.Latency), f.Rate, f.Loss
+	case FaultNewKeys:
+		t.newKeys = true
+	case FaultAppRefuses:
+		t.refusesApp = true
 	case FaultNoH3:
 		t.noQUIC = true
 		for _, s := range m.sites {
@@ -123,6 +127,8 @@ func (s *site) afflict(f Fault) bool {
 		t.unknown = true
 	case FaultMuteName:
 		t.mute = true
+	case FaultUnproved:
+		t.unproved = true
 	default:
 		return false
 	}

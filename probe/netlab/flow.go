@@ -208,7 +208,7 @@ func (f *flow) act(r *Rule, e event) (passes bool) {
 	}
 	in, at := f.client.in, f.injected(r)
 	switch r.Action {
-	case Intercept:
+	case Intercept, Imposter:
 		f.intercept(r)
 		return false
 	case DNSForge, DNSNXDomain, DNSServfail, DNSRefused, DNSEmpty:

@@ -18,7 +18,7 @@ var interceptedPage = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\
 	len(interceptedBody), interceptedBody)
 
 // intercept puts a box in the server's place: it completes the handshake under a root of its own,
-// for whatever name was asked for, and serves a page. The server is never asked: what it has heard of
+// for whatever name was asked for, and serves a page; or, as "imposter", it speaks the app's protocol. The server is never asked: what it has heard of
 // the connection ends with a reset. The caller holds the flow's lock.
 func (f *flow) intercept(r *Rule) {
 	near := f.link
@@ -42,6 +42,10 @@ func (f *flow) intercept(r *Rule) {
 	f.client.flow, f.client.out = g, box.in
 	f.client.mu.Unlock()
 	if !f.n.track(box) {
+		return
+	}
+	if r.Action == Imposter {
+		go impersonateApp(box, r, slices.Clone(f.prefix))
 		return
 	}
 	page := r.Page

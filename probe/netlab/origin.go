@@ -19,6 +19,8 @@ type site struct {
 	name    string
 	paths   map[string]http.HandlerFunc // what is there; nil: a page
 	h3      uint16                      // the port that Alt-Svc offers; 0: none is said
+	legy    bool                        // it is a gateway of LINE's
+	proof   string                      // a header that the app alone sends; "": there is none
 	issuer  *certifier                  // the app's own; nil: the machine's
 	trouble siteTrouble
 }
@@ -172,8 +174,11 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, http.StatusText(t.status)+"\n") // dropped where a status has no body
 		return
 	}
+	inside := s.prove(w, r)
 	handler, known := s.paths[r.URL.Path]
 	switch {
+	case inside:
+		w.WriteHeader(http.StatusOK)
 	case !known:
 		http.NotFound(w, r)
 	case handler != nil:

@@ -28,9 +28,12 @@ type Rule struct {
 	// Spares and SparesNames are what a white list lets pass: servers' addresses, and names as in Names.
 	Spares      []netip.Prefix `toml:"spares"`
 	SparesNames []string       `toml:"spares_names"`
-	Shape       string         `toml:"shape"` // "small": hello of one segment or datagram; "large": of several; ""
-	From        time.Duration  `toml:"-"`     // window of activity since the lab's start; zero Until = no end
-	Until       time.Duration  `toml:"-"`
+	// Prefixes, in hex, are how the first bytes of protocol "other" begin; Random: they look like chance.
+	Prefixes []string      `toml:"prefixes"`
+	Random   bool          `toml:"random"`
+	Shape    string        `toml:"shape"` // "small": hello of one segment or datagram; "large": of several; ""
+	From     time.Duration `toml:"-"`     // window of activity since the lab's start; zero Until = no end
+	Until    time.Duration `toml:"-"`
 	// Probability that it fires where it matches; 0 means always.
 	Probability float64 `toml:"probability"`
 
@@ -49,6 +52,8 @@ type Rule struct {
 	Page string `toml:"page"`
 	// Expired: what "intercept" forges has expired three days ago.
 	Expired bool `toml:"expired"`
+	// Lie is how "imposter" lies: a word of app.MTProtoLie or app.WhatsAppLie; "" names keys of its own.
+	Lie string `toml:"lie"`
 	// After lets that many bytes of the server's stream pass before "cut" acts.
 	After int64 `toml:"after"`
 	// Rate of "throttle", bit/s.
@@ -80,6 +85,8 @@ const (
 	DNS  Protocol = "dns"
 	UDP  Protocol = "udp"
 	QUIC Protocol = "quic"
+	// Other matches the first bytes of a stream that is none of these.
+	Other Protocol = "other"
 )
 
 // Action is what a rule does.
@@ -96,6 +103,7 @@ const (
 	ICMP        Action = "icmp"         // destination unreachable, with Code
 	AlertAction Action = "alert"        // a TLS alert, with Alert
 	Page        Action = "page"         // bytes in clear, then FIN
+	Imposter    Action = "imposter"     // speak an app's protocol in its server's place, with Lie
 	Intercept   Action = "intercept"    // complete the TLS handshake under another root
 	Cut         Action = "cut"          // stall after After bytes of the server's stream
 	CutReset    Action = "cut_reset"    // RST after After bytes of the server's stream

@@ -19,6 +19,9 @@ type service int
 // to somebody who does not speak its protocol.
 const (
 	silent service = iota
+	mtproto
+	whatsapp
+	stun
 	clearHTTP
 	overTLS
 	overQUIC
@@ -68,6 +71,13 @@ func (m *machine) open(ports []uint16, probes []probe.Probe) {
 	for _, port := range ports {
 		kind := silent
 		switch {
+		case slices.Equal(probes, []probe.Probe{probe.ProbeSTUN}):
+			m.udp[port] = max(m.udp[port], stun)
+			continue
+		case slices.Contains(probes, probe.ProbeMTProto):
+			kind = mtproto
+		case slices.Contains(probes, probe.ProbeWhatsApp):
+			kind = whatsapp
 		case secure && (!inClear || port != 80): // with both, port 80 is the clear one
 			kind = overTLS
 		case inClear:

@@ -98,6 +98,7 @@ func (p *plan) target(t *probe.Target) {
 			p.machine(a, operatorOf(host)).site(t.Neutral).serve("/")
 		}
 	}
+	p.proofs(t)
 	if len(t.Hosts) == 0 {
 		for _, a := range t.Addresses {
 			p.machine(a.Unmap(), "").open(t.Ports, t.Probes)

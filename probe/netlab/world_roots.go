@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"slices"
 
@@ -14,13 +15,19 @@ func (o *Options) ownRoots() bool {
 	})
 }
 
-// Pinned gives the app as it is in this world: a target with roots of its own has the emulation's in their
-// place, since nobody has the keys of the real ones.
+// Pinned gives the app as it is in this world: a target with roots or keys of its own has the emulation's in
+// their place, since nobody has the secrets of the real ones.
 func (w *World) Pinned(app probe.App) probe.App {
 	app.Targets = slices.Clone(app.Targets)
 	for i := range app.Targets {
 		if t := &app.Targets[i]; len(t.Roots) > 0 && w.private != nil {
 			t.Roots = []*x509.Certificate{w.private.root}
+		}
+		if t := &app.Targets[i]; len(t.Keys) > 0 {
+			t.Keys = []*rsa.PublicKey{&theSecrets().telegram.PublicKey}
+		}
+		if t := &app.Targets[i]; t.NoiseRoot != [32]byte{} {
+			t.NoiseRoot = theSecrets().whatsappRoot
 		}
 	}
 	return app

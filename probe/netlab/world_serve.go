@@ -62,6 +62,10 @@ func (m *machine) serveTCP(wire sockets, port uint16, kind service) error {
 		m.serveDNS(l, nil)
 	case dnsOverTLS:
 		m.serveDNSOverTLS(l)
+	case mtproto:
+		m.serveApp(l, m.speakMTProto)
+	case whatsapp:
+		m.serveApp(l, m.speakWhatsApp)
 	case handedOver:
 		handOver(m, m.own.Streams, l)
 	default:
@@ -81,6 +85,8 @@ func (m *machine) serveUDP(wire sockets, port uint16, kind service) error {
 		m.tasks.Go(func() { discardPackets(c) })
 	case kind == overQUIC:
 		return m.serveH3(c)
+	case kind == stun:
+		m.serveSTUN(c)
 	case kind == handedOver:
 		handOver[net.PacketConn](m, m.own.Packets, emulatedSocket{c})
 	default:
@@ -91,6 +97,11 @@ func (m *machine) serveUDP(wire sockets, port uint16, kind service) error {
 
 // swallow accepts connections, reads what comes and never answers.
 func (m *machine) swallow(l net.Listener) {
+	m.accept(l, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+}
+
+// accept serves connections until the machine stops.
+func (m *machine) accept(l net.Listener, serve func(net.Conn)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.closers = append(m.closers, func() error { cancel(); return l.Close() })
 	m.tasks.Go(func() {
@@ -102,7 +113,7 @@ func (m *machine) swallow(l net.Listener) {
 			stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 			m.tasks.Go(func() {
 				defer stop()
-				_, _ = io.Copy(io.Discard, c)
+				serve(c)
 				_ = c.Close()
 			})
 		}

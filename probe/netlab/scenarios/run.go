@@ -264,7 +264,7 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 		VolumeEvery: volume, Placebo: placebo,
 		Host: host, Apps: measured, Controls: l.controls(s), Trusted: l.Trusted,
 		Families: []measurements.Family{measurements.IPv4, measurements.IPv6},
-		Timeout:  10 * time.Second, Parallel: 8, Thorough: !s.Watched, Shape: s.Shape, Suspicion: &schedule.Suspicion{},
+		Timeout:  10 * time.Second, Parallel: 8, Thorough: !s.Watched, Shape: s.Shape, Opaque: s.Opaque, Suspicion: &schedule.Suspicion{},
 		Ledger: schedule.NewLedger(10 * time.Minute), Without: l.Without,
 		Software: measurements.Software{Version: "lab", Rules: measurements.RulesVersion},
 		Vantage:  s.vantage(), EpochKey: []byte("the lab's own"), // a fixed one: rounds of one world are alike

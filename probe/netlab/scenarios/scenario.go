@@ -53,6 +53,8 @@ type Scenario struct {
 	Watched bool `toml:"watched"`
 	// Shape of every first hello of such rounds, which is otherwise left to chance.
 	Shape measurements.Shape `toml:"shape"`
+	// Opaque: the volunteer lets first packets that look like chance be sent without suspicion.
+	Opaque bool `toml:"opaque"`
 	// Volume: transfers are measured, in every round.
 	Volume bool `toml:"volume"`
 	// Controls, if set, keeps only the gate's hosts of these operators.

@@ -1,0 +1,170 @@
+package netlab
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/app"
+)
+
+// secrets are the private keys of the apps' emulated servers, and of somebody who would like to be one. Nobody
+// has the real ones. They are made once in a process: a key of RSA takes a moment.
+type secrets struct {
+	telegram, imposter *rsa.PrivateKey
+	whatsapp           ed25519.PrivateKey
+	whatsappRoot       [32]byte
+}
+
+var theSecrets = sync.OnceValue(func() *secrets {
+	var s secrets
+	var err [3]error
+	var public ed25519.PublicKey
+	s.telegram, err[0] = rsa.GenerateKey(rand.Reader, 2048)
+	s.imposter, err[1] = rsa.GenerateKey(rand.Reader, 2048)
+	public, s.whatsapp, err[2] = ed25519.GenerateKey(rand.Reader)
+	for _, e := range err {
+		if e != nil {
+			panic(e) // the system's chance does not fail (crypto/rand, since Go 1.24)
+		}
+	}
+	s.whatsappRoot = app.WhatsAppRootOf(public)
+	return &s
+})
+
+// chainAge is how long before and after now the certificates of emulated chat servers hold. Chosen by us.
+const chainAge = 30 * 24 * time.Hour
+
+// serveApp answers connections in an app's own protocol.
+func (m *machine) serveApp(l net.Listener, speak func(net.Conn) error) {
+	m.accept(l, func(c net.Conn) { _ = speak(c) })
+}
+
+// speakMTProto is a data centre of Telegram's.
+func (m *machine) speakMTProto(c net.Conn) error {
+	s := app.MTProtoServer{Key: theSecrets().telegram}
+	switch {
+	case m.trouble.newKeys:
+		s.Key = theSecrets().imposter
+	case m.trouble.refusesApp:
+		s.Lie = app.LieRefusal
+	}
+	return s.Serve(c)
+}
+
+// speakWhatsApp is a chat server of WhatsApp's.
+func (m *machine) speakWhatsApp(c net.Conn) error {
+	now := time.Now().Add(m.clock)
+	s := app.WhatsAppServer{Root: theSecrets().whatsapp, NotBefore: now.Add(-chainAge), NotAfter: now.Add(chainAge)}
+	if m.trouble.newKeys {
+		s.Lie = app.LieRoot
+	}
+	return s.Serve(c)
+}
+
+// impersonateApp is a box that would like to be an app's server: r.Lie says how it lies.
+func impersonateApp(c net.Conn, r *Rule, first []byte) {
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(time.Minute)) // no client takes longer
+	if strings.HasPrefix(string(first), "WA") {
+		now := time.Now()
+		s := app.WhatsAppServer{Root: theSecrets().whatsapp, NotBefore: now.Add(-chainAge), NotAfter: now.Add(chainAge), Lie: app.LieRoot}
+		if r.Lie != "" {
+			s.Lie = app.WhatsAppLie(r.Lie)
+		}
+		_ = s.Serve(c)
+		return
+	}
+	s := app.MTProtoServer{Key: theSecrets().imposter, Named: &theSecrets().telegram.PublicKey, Lie: app.LieKey}
+	if r.Lie != "" {
+		s.Lie = app.MTProtoLie(r.Lie)
+	}
+	_ = s.Serve(c)
+}
+
+// webSocket is what is at a path where a target's WebSocket is; a request that asks for none is refused.
+func (m *machine) webSocket(speaks string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 1 || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+			http.Error(w, "this is a WebSocket", http.StatusBadRequest)
+			return
+		}
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		ws, err := app.TakeWebSocket(conn, buffered.Reader, r)
+		if err != nil {
+			return
+		}
+		switch speaks {
+		case measurements.MTProto:
+			_ = m.speakMTProto(ws)
+		case measurements.WhatsAppNoise:
+			_ = m.speakWhatsApp(ws)
+		default:
+			_, _ = ws.Read(make([]byte, 1))
+		}
+	}
+}
+
+// proofs puts on a target's sites what its app alone sends.
+func (p *plan) proofs(t *probe.Target) {
+	for _, host := range t.Hosts {
+		for _, a := range p.zone.addresses(host) {
+			m := p.machine(a, "")
+			s := m.site(host)
+			for _, w := range t.Probes {
+				switch {
+				case w == probe.ProbeWSS:
+					s.paths[pathOf(t.Path)] = m.webSocket(t.Speaks)
+				case w == probe.ProbeLEGY:
+					s.legy = true
+				}
+			}
+			if t.ProofHeader != "" {
+				s.proof = t.ProofHeader
+			}
+		}
+	}
+}
+
+// prove adds to an answer what the app alone sends, and says whether the answer's status stands inside it.
+func (s *site) prove(w http.ResponseWriter, r *http.Request) (inside bool) {
+	if s.trouble.unproved {
+		return false
+	}
+	if s.proof != "" {
+		w.Header().Set(s.proof, "1")
+	}
+	if s.legy && r.Header.Get("X-Lpv") == "1" {
+		w.Header().Set("X-Lc", "404")
+		return true
+	}
+	return false
+}
+
+// serveSTUN answers binding requests.
+func (m *machine) serveSTUN(c net.PacketConn) {
+	m.closers = append(m.closers, c.Close)
+	m.tasks.Go(func() {
+		b := make([]byte, 2048)
+		for {
+			n, from, err := c.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			if a := app.AnswerSTUN(b[:n], from.(*net.UDPAddr).AddrPort()); a != nil {
+				_, _ = c.WriteTo(a, from)
+			}
+		}
+	})
+}
