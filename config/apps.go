@@ -35,7 +35,7 @@ func (c *Config) readApps(t *strict.Table) {
 	ids := t.Strings("enabled", 64)
 	switch {
 	case !t.Has("enabled"):
-		ids = []string{"telegram", "whatsapp", "line", "instagram"}
+		ids = usual
 	case t.Empty("enabled"):
 		t.Fail("enabled", "must name an app at least; there are %v", idsOf(all))
 	}
@@ -54,6 +54,18 @@ func (c *Config) readApps(t *strict.Table) {
 	c.CatalogueHash = catalogue.Hash(c.Apps)
 	t.Done()
 }
+
+// More gives the built-in apps that are not measured unless the configuration names them.
+func More() []probe.App {
+	all, err := catalogue.Builtin()
+	if err != nil {
+		panic(fmt.Sprintf("the built-in catalogue is broken: %v", err)) // a test parses it
+	}
+	return slices.DeleteFunc(all, func(a probe.App) bool { return slices.Contains(usual, a.ID) })
+}
+
+// usual are the apps that are measured where the configuration names none.
+var usual = []string{"telegram", "whatsapp", "line", "instagram"}
 
 func idsOf(apps []probe.App) []string {
 	var out []string

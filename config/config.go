@@ -28,6 +28,7 @@ type Config struct {
 	ExtraRoots [][]byte // PEM
 	Families   []measurements.Family
 	Timeout    time.Duration // of one step
+	Opaque     bool          // first packets that look like chance are sent without suspicion, too
 	Locate     bool          // on suspicion, look for the hop at which a handshake dies
 
 	Apps          []probe.App // the enabled ones

@@ -75,7 +75,7 @@ func (c *Config) readNetwork(t *strict.Table) {
 		}
 	}
 	c.readFamilies(t)
-	c.Locate = t.Bool("locate", false)
+	c.Locate, c.Opaque = t.Bool("locate", false), t.Bool("opaque", false)
 	c.Timeout = t.Duration("timeout", 10*time.Second, leastTimeout, mostTimeout)
 	t.Done()
 }

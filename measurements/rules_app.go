@@ -9,17 +9,6 @@ import (
 // word, and no filter can tell it from anything else; elsewhere only the exchange itself tells who answers.
 var appRules = []Rule{
 	{
-		ID:         "app-inside-verified",
-		Since:      "2026-11-23.2",
-		Says:       "The exchange goes wrong inside a channel that has proved the server: it is the service's own doing, or that of a path that has failed before.",
-		Layers:     []Layer{LayerApp},
-		Source:     "DESIGN section 4, http.* over verified TLS",
-		Signatures: []Signature{AppTimeout, AppReset, AppEOF},
-		Needs:      "an exchange over verified TLS or QUIC that fails",
-		Refuses:    "that a filter can tell one exchange from another inside a channel that it can't read",
-		Judge:      insideVerified,
-	},
-	{
 		ID:         "app-clock",
 		Since:      "2026-11-23.2",
 		Says:       "The certificates prove the app's server but for their dates: a clock is wrong, ours most likely.",
@@ -34,6 +23,17 @@ var appRules = []Rule{
 			}
 			return inconclusive(LocalClock, "the server has the app's key, and its certificates do not hold at our time")
 		},
+	},
+	{
+		ID:         "app-inside-verified",
+		Since:      "2026-11-23.2",
+		Says:       "The exchange goes wrong inside a channel that has proved the server: it is the service's own doing, or that of a path that has failed before.",
+		Layers:     []Layer{LayerApp},
+		Source:     "DESIGN section 4, http.* over verified TLS",
+		Signatures: []Signature{AppTimeout, AppReset, AppEOF},
+		Needs:      "an exchange over verified TLS or QUIC that fails",
+		Refuses:    "that a filter can tell one exchange from another inside a channel that it can't read",
+		Judge:      insideVerified,
 	},
 	{
 		ID:         "app-imposter",
@@ -156,7 +156,7 @@ func (v *view) anotherProves(c *Case) bool {
 
 func diesUnspoken(c *Case) *Finding {
 	s := appSignature[c.Kind()]
-	if c.T.App != nil && c.T.App.Protocol == STUN {
+	if c.Failed() && c.T.App != nil && c.T.App.Protocol == STUN {
 		return unansweredSTUN(c)
 	}
 	switch {
@@ -191,9 +191,9 @@ func unansweredSTUN(c *Case) *Finding {
 	if !c.Silent() {
 		return inconclusive(UDPTimeoutSTUN, "the server's port says "+c.T.Failure.Reason())
 	}
-	for i := range c.view.gate.Observations {
-		o := &c.view.gate.Observations[i]
-		if o.Operation == AppHandshake && o.App != nil && o.App.Protocol == STUN && o.Family == c.Family && o.OK() {
+	for i := range c.view.m.Observations {
+		o := &c.view.m.Observations[i]
+		if o.Control == N && o.Operation == AppHandshake && o.Target == c.Target.ID && o.Family == c.Family && o.OK() {
 			return whateverTheName(c, UDPTimeoutSTUN, "STUN to the app is unanswered, and STUN elsewhere is answered")
 		}
 	}

@@ -275,7 +275,7 @@ func (c chain) visit(ctx context.Context, t Target, sp spot, w Probe, neutral bo
 	case ProbeWhatsApp:
 		return c.visitWhatsApp(ctx, t, host, neutral)
 	case ProbeSTUN:
-		return c.visitSTUN(ctx, host)
+		return c.visitSTUN(ctx, t, host)
 	}
 	return c.tcp(ctx)
 }

@@ -88,8 +88,26 @@ func (t Target) upgrade(path string) func(context.Context, chain, *tls.Conn) boo
 	}
 }
 
-// visitSTUN asks for a binding, over UDP, and keeps nothing of the address that the answer tells.
-func (c chain) visitSTUN(ctx context.Context, host string) bool {
+// visitSTUN asks for a binding, over UDP. Nothing in a request bears a name, so that control N is another's
+// server: the catalogue's neutral one.
+func (c chain) visitSTUN(ctx context.Context, t Target, host string) bool {
+	if t.Neutral != "" && !c.p.Without[measurements.N] {
+		c.neutralSTUN(ctx, t.Neutral)
+	}
+	return c.stun(ctx, host)
+}
+
+func (c chain) neutralSTUN(ctx context.Context, name string) {
+	n := c
+	n.role.control, n.role.origin = measurements.N, measurements.FromSystem
+	o := c.p.resolveSystem(ctx, c.s, n.role, name, measurements.FamilyOf(c.ep.Addr()))
+	if o.OK() && o.DNS != nil && len(o.DNS.Addresses) > 0 {
+		n.ep = netip.AddrPortFrom(o.DNS.Addresses[0], c.ep.Port())
+		n.stun(ctx, name)
+	}
+}
+
+func (c chain) stun(ctx context.Context, host string) bool {
 	c.role.conn = c.s.conn()
 	sctx, cancel := c.p.step(ctx)
 	defer cancel()

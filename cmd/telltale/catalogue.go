@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,22 +14,37 @@ import (
 )
 
 // catalogueCmd lists what would be contacted.
-type catalogueCmd struct{}
+type catalogueCmd struct {
+	App   string `placeholder:"ID" help:"Only this app."`
+	Bytes bool   `help:"Every message that is sent to a target, byte by byte."`
+}
 
-// Run prints app, target, endpoints, probes, why and source; then the gate's neutral hosts.
-func (catalogueCmd) Run(c *cli, t terminal) error {
+// Run prints app, target, endpoints, probes, proof, why and source; then the gate's neutral hosts.
+func (k catalogueCmd) Run(c *cli, t terminal) error {
 	cfg, err := c.config()
 	if err != nil {
 		return err
 	}
-	for _, app := range cfg.Apps {
+	apps := slices.DeleteFunc(slices.Clone(cfg.Apps), func(a probe.App) bool { return k.App != "" && a.ID != k.App })
+	if len(apps) == 0 {
+		return usagef("no app %q is enabled", k.App)
+	}
+	if k.Bytes {
+		printBytes(t, apps)
+		return nil
+	}
+	for _, app := range apps {
 		_, _ = fmt.Fprintf(t.out, "%s (%s)\n", app.ID, app.Name)
 		for _, target := range app.Targets {
 			_, _ = fmt.Fprintf(t.out, "  %s  %s\n", target.ID, strings.Join(words(target.Probes), " "))
 			_, _ = fmt.Fprintln(t.out, wrap("    ", endpoints(target), tableWidth))
+			_, _ = fmt.Fprintln(t.out, wrap("    proof: ", target.Proof(), tableWidth))
 			_, _ = fmt.Fprintln(t.out, wrap("    why: ", target.Why, tableWidth))
 			_, _ = fmt.Fprintln(t.out, wrap("    source: ", target.Source+" ("+target.Reviewed+")", tableWidth))
 		}
+	}
+	if k.App != "" {
+		return nil
 	}
 	_, _ = fmt.Fprintln(t.out, "\nneutral hosts, to know our own line")
 	for _, n := range cfg.Controls {

@@ -106,5 +106,5 @@ func runAll(lab *scenarios.Lab, list []scenarios.Scenario) []outcome {
 // newLab is the laboratory of the built-in catalogue.
 func newLab() *scenarios.Lab {
 	cfg := config.Default()
-	return &scenarios.Lab{Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, Trusted: cfg.Trusted, Parse: catalogue.Parse}
+	return &scenarios.Lab{Apps: cfg.Apps, More: config.More(), Placebo: cfg.Placebo, Controls: cfg.Controls, Trusted: cfg.Trusted, Parse: catalogue.Parse}
 }

@@ -198,7 +198,7 @@ func (w *builtinWorld) configureBuiltin(consent, timeout string) string {
 			"resolver": fmt.Sprintf("udp://%v:53", w.dns[0]), "trusted_resolvers": trusted,
 			"root_ca_files": []string{"roots.pem"}, "timeout": timeout,
 		},
-		"control": gate,
+		"control": gate, "apps": map[string]any{"catalogue": w.catalogues()},
 	})
 	if err != nil {
 		w.t.Fatal(err)

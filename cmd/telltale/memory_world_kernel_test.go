@@ -23,13 +23,16 @@ import (
 
 // builtinWorld serves everything that the default configuration contacts: all names of the built-in
 // catalogue and of the gate at invented addresses, the data centres at their own, which the lab's
-// server owns, and the trusted resolvers. The program runs with the catalogue as it is built in.
+// server owns, and the trusted resolvers. The program runs with the catalogue as it is built in, but for the
+// apps' keys.
 type builtinWorld struct {
 	*kernelWorld
 	cfg  *config.Config
 	zone map[string][]netip.Addr // two IPv4 addresses and an IPv6 one for each name, as most have
 	pool [2]addressPool          // of neutral places and of the apps'
 	dns  [2]netip.Addr           // the resolver's, and the trusted one's that is asked over TCP
+
+	secrets appSecrets
 }
 
 // The apps' places have one half of the server's networks, and the gate and resolvers the other, so
@@ -67,6 +70,7 @@ func newBuiltinWorld(tb testing.TB) *builtinWorld {
 		cfg:         config.Default(), zone: map[string][]netip.Addr{},
 		pool: [2]addressPool{newAddressPool(neutralIPv4, neutralIPv6), newAddressPool(appsIPv4, appsIPv6)},
 	}
+	w.makeSecrets()
 	w.store = filepath.Join(w.dir, "store")
 	for i := range w.dns {
 		w.dns[i] = w.pool[neutralPlaces].ipv4()
@@ -159,14 +163,18 @@ func (w *builtinWorld) serveAll() {
 		secure, clear := w.Listen(kerneltest.Server, "tcp"+family, ":443"), w.Listen(kerneltest.Server, "tcp"+family, ":80")
 		h3 := &http3.Server{Handler: site.Handler, TLSConfig: http3.ConfigureTLSConfig(config.Clone())}
 		udp := w.ListenPacket(kerneltest.Server, "udp"+family, ":443")
-		wg.Go(func() { _ = site.ServeTLS(secure, "", "") })
-		wg.Go(func() { _ = site.Serve(clear) })
+		wg.Go(func() {
+			_ = site.ServeTLS(sortOut(secure, func(first byte) bool { return first == 0x16 }, w.speakMTProto), "", "") // a handshake record (RFC 8446, section 5.1)
+		})
+		wg.Go(func() {
+			_ = site.Serve(sortOut(clear, func(first byte) bool { return first == 'G' || first == 'H' }, w.speakMTProto))
+		})
 		wg.Go(func() { _ = h3.Serve(udp) })
 		w.t.Cleanup(func() { _, _ = site.Close(), h3.Close() })
 
 		silent := &http.Server{ReadHeaderTimeout: time.Minute, ErrorLog: quiet} // a chat host says nothing to a stranger
 		chat := w.Listen(kerneltest.Server, "tcp"+family, ":5222")
-		wg.Go(func() { _ = silent.Serve(chat) })
+		wg.Go(func() { _ = silent.Serve(sortOut(chat, func(byte) bool { return false }, w.speakMTProto)) })
 		w.t.Cleanup(func() { _ = silent.Close() })
 	}
 	for _, s := range []*dns.Server{
@@ -224,6 +232,9 @@ const (
 // page answers for all names.
 func (w *builtinWorld) page(out http.ResponseWriter, r *http.Request) {
 	time.Sleep(pathTime)
+	if w.webSocket(out, r) {
+		return
+	}
 	out.Header().Set("Alt-Svc", `h3=":443"; ma=86400`)
 	size := wordsSize
 	switch {

@@ -61,6 +61,7 @@ func TestSpeakerAnswersWithItsLastRound(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = world.Close() }()
+		cfg.Apps = world.Apps(cfg.Apps...)
 		plan, err := newPlan(cfg, world.Host())
 		if err != nil {
 			t.Fatal(err)

@@ -99,6 +99,10 @@ const (
 
 func spread(interval time.Duration) time.Duration { return min(interval/spreadPart, mostSpread) }
 
+// identityEvery is in how many rounds a server proves its key: about once a week (core.telegram.org charges it
+// an operation of RSA, which politeness does not ask for every quarter of an hour).
+func identityEvery(interval time.Duration) int { return max(int(7*24*time.Hour/interval), 1) }
+
 // newPlan makes the plan of a configuration on a host.
 func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 	var system []probe.Resolver
@@ -111,7 +115,7 @@ func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 		Host: host, Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 		Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
 		Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget),
-		Spread: spread(cfg.Interval), VolumeEvery: volumeEvery, Locate: cfg.Locate, Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), AskHelper: cfg.Reference.ControlX,
+		Spread: spread(cfg.Interval), VolumeEvery: volumeEvery, Locate: cfg.Locate, Opaque: cfg.Opaque, IdentityEvery: identityEvery(cfg.Interval), Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), AskHelper: cfg.Reference.ControlX,
 		Software: software(cfg), Vantage: cfg.Vantage,
 	}, nil
 }

@@ -20,7 +20,7 @@ import (
 var files embed.FS
 
 // builtin lists the embedded apps in the order in which they are shown.
-var builtin = []string{"telegram", "whatsapp", "line", "instagram"}
+var builtin = []string{"telegram", "whatsapp", "line", "instagram", "signal", "messenger", "x"}
 
 // Bounds of one file, so that a hostile one can't make a volunteer contact the whole internet.
 // Chosen by us: the largest app here has half as many.

@@ -47,6 +47,27 @@ cdn https 443 true
 static https 443 false
 web-quic h3 443 false
 cdn-quic h3 443 false`,
+	"signal": `chat https 443 true
+storage https 443 false
+contacts tls 443 false
+cdn https 443 false
+cdn-2 https 443 false
+calls https 443 false`,
+	"messenger": `web https 443 true
+api https 443 true
+graph https 443 false
+mqtt tls 443 true
+chat wss 443 false
+cdn https 443 false
+stun stun 3478 false
+web-quic h3 443 false`,
+	"x": `web https 443 true
+web-old https 443 false
+api https 443 true
+links https 443 false
+static https 443 false
+pictures https 443 true
+films https 443 false`,
 }
 
 func builtin(t testing.TB) []probe.App {

@@ -15,7 +15,7 @@ type event struct {
 	name     string // the trigger's name, in lower case; "" where it bears none
 	large    bool   // the hello needs more than one segment or datagram
 	query    *dns.Msg
-	first    []byte // of protocol Other
+	first    []byte // of a stream in clear
 }
 
 // place is what residual blocking remembers.

@@ -86,7 +86,7 @@ func (r *Rule) sees(e event) bool {
 	if r.Protocol == Any {
 		return len(r.Names) == 0 && (e.protocol == TCP || e.protocol == UDP) || len(r.Names) > 0 && e.name != ""
 	}
-	return r.Protocol == e.protocol
+	return r.Protocol == e.protocol || r.Protocol == Clear && (e.protocol == Other || e.protocol == HTTP)
 }
 
 // oneOf says whether a name fits one of the patterns.

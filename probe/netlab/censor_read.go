@@ -28,10 +28,10 @@ func readStream(port uint16, b []byte) (e event, enough bool) {
 	for line := range strings.SplitSeq(head, "\r\n") {
 		if k, v, ok := strings.Cut(line, ":"); ok && strings.EqualFold(k, "host") && whole {
 			host, _, _ := strings.Cut(strings.TrimSpace(v), ":")
-			return event{protocol: HTTP, name: strings.ToLower(host)}, true
+			return event{protocol: HTTP, name: strings.ToLower(host), first: b}, true
 		}
 	}
-	return event{protocol: HTTP}, whole || len(b) > most
+	return event{protocol: HTTP, first: b}, whole || len(b) > most
 }
 
 func readHello(b []byte, most int) (event, bool) {

@@ -28,7 +28,7 @@ type Rule struct {
 	// Spares and SparesNames are what a white list lets pass: servers' addresses, and names as in Names.
 	Spares      []netip.Prefix `toml:"spares"`
 	SparesNames []string       `toml:"spares_names"`
-	// Prefixes, in hex, are how the first bytes of protocol "other" begin; Random: they look like chance.
+	// Prefixes, in hex, are how the first bytes of a stream in clear begin; Random: they look like chance.
 	Prefixes []string      `toml:"prefixes"`
 	Random   bool          `toml:"random"`
 	Shape    string        `toml:"shape"` // "small": hello of one segment or datagram; "large": of several; ""
@@ -85,8 +85,9 @@ const (
 	DNS  Protocol = "dns"
 	UDP  Protocol = "udp"
 	QUIC Protocol = "quic"
-	// Other matches the first bytes of a stream that is none of these.
+	// Other matches the first bytes of a stream that is none of these; Clear those and a clear HTTP request.
 	Other Protocol = "other"
+	Clear Protocol = "clear"
 )
 
 // Action is what a rule does.

@@ -39,8 +39,12 @@ var theSecrets = sync.OnceValue(func() *secrets {
 	return &s
 })
 
-// chainAge is how long before and after now the certificates of emulated chat servers hold. Chosen by us.
-const chainAge = 30 * 24 * time.Hour
+// How long before and after now the certificates of emulated chat servers hold: they have just been made, which
+// a clock that is behind can't know. Chosen by us.
+const (
+	chainAge  = time.Hour
+	chainLife = 30 * 24 * time.Hour
+)
 
 // serveApp answers connections in an app's own protocol.
 func (m *machine) serveApp(l net.Listener, speak func(net.Conn) error) {
@@ -62,7 +66,7 @@ func (m *machine) speakMTProto(c net.Conn) error {
 // speakWhatsApp is a chat server of WhatsApp's.
 func (m *machine) speakWhatsApp(c net.Conn) error {
 	now := time.Now().Add(m.clock)
-	s := app.WhatsAppServer{Root: theSecrets().whatsapp, NotBefore: now.Add(-chainAge), NotAfter: now.Add(chainAge)}
+	s := app.WhatsAppServer{Root: theSecrets().whatsapp, NotBefore: now.Add(-chainAge), NotAfter: now.Add(chainLife)}
 	if m.trouble.newKeys {
 		s.Lie = app.LieRoot
 	}
@@ -75,7 +79,7 @@ func impersonateApp(c net.Conn, r *Rule, first []byte) {
 	_ = c.SetDeadline(time.Now().Add(time.Minute)) // no client takes longer
 	if strings.HasPrefix(string(first), "WA") {
 		now := time.Now()
-		s := app.WhatsAppServer{Root: theSecrets().whatsapp, NotBefore: now.Add(-chainAge), NotAfter: now.Add(chainAge), Lie: app.LieRoot}
+		s := app.WhatsAppServer{Root: theSecrets().whatsapp, NotBefore: now.Add(-chainAge), NotAfter: now.Add(chainLife), Lie: app.LieRoot}
 		if r.Lie != "" {
 			s.Lie = app.WhatsAppLie(r.Lie)
 		}
@@ -89,11 +93,11 @@ func impersonateApp(c net.Conn, r *Rule, first []byte) {
 	_ = s.Serve(c)
 }
 
-// webSocket is what is at a path where a target's WebSocket is; a request that asks for none is refused.
-func (m *machine) webSocket(speaks string) http.HandlerFunc {
+// webSocket is what is at a path where a target's WebSocket is; a request that asks for none gets a page.
+func (m *machine) webSocket(name, speaks string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 1 || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-			http.Error(w, "this is a WebSocket", http.StatusBadRequest)
+			_, _ = w.Write(page(name, r.URL.Path))
 			return
 		}
 		conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -125,7 +129,7 @@ func (p *plan) proofs(t *probe.Target) {
 			for _, w := range t.Probes {
 				switch {
 				case w == probe.ProbeWSS:
-					s.paths[pathOf(t.Path)] = m.webSocket(t.Speaks)
+					s.paths[pathOf(t.Path)] = m.webSocket(host, t.Speaks)
 				case w == probe.ProbeLEGY:
 					s.legy = true
 				}

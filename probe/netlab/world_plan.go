@@ -90,6 +90,10 @@ func (p *plan) target(t *probe.Target) {
 		if t.Neutral == "" {
 			continue
 		}
+		if slices.Equal(t.Probes, []probe.Probe{probe.ProbeSTUN}) {
+			p.host(t.Neutral, nil, t.Ports, t.Probes, "") // no edge that two share
+			continue
+		}
 		// The same edge serves the neutral name; in DNS it leads there too, unless it has a place
 		// of its own already.
 		at := p.zone.addresses(host)

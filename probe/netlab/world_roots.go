@@ -15,20 +15,27 @@ func (o *Options) ownRoots() bool {
 	})
 }
 
-// Pinned gives the app as it is in this world: a target with roots or keys of its own has the emulation's in
+// Apps gives apps as they are in this world: a target with roots or keys of its own has the emulation's in
 // their place, since nobody has the secrets of the real ones.
-func (w *World) Pinned(app probe.App) probe.App {
-	app.Targets = slices.Clone(app.Targets)
-	for i := range app.Targets {
-		if t := &app.Targets[i]; len(t.Roots) > 0 && w.private != nil {
-			t.Roots = []*x509.Certificate{w.private.root}
-		}
-		if t := &app.Targets[i]; len(t.Keys) > 0 {
-			t.Keys = []*rsa.PublicKey{&theSecrets().telegram.PublicKey}
-		}
-		if t := &app.Targets[i]; t.NoiseRoot != [32]byte{} {
-			t.NoiseRoot = theSecrets().whatsappRoot
+func (w *World) Apps(apps ...probe.App) []probe.App {
+	apps = slices.Clone(apps)
+	for i := range apps {
+		apps[i].Targets = slices.Clone(apps[i].Targets)
+		for j := range apps[i].Targets {
+			w.own(&apps[i].Targets[j])
 		}
 	}
-	return app
+	return apps
+}
+
+func (w *World) own(t *probe.Target) {
+	if len(t.Roots) > 0 && w.private != nil {
+		t.Roots = []*x509.Certificate{w.private.root}
+	}
+	if len(t.Keys) > 0 {
+		t.Keys = []*rsa.PublicKey{&theSecrets().telegram.PublicKey}
+	}
+	if t.NoiseRoot != [32]byte{} {
+		t.NoiseRoot = theSecrets().whatsappRoot
+	}
 }

@@ -26,7 +26,7 @@ func TestBehindAStubIsAskedNowAndThen(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = w.Close() }()
-			plan := &probe.Plan{Host: w.Host(), Apps: cfg.Apps[:1], Controls: cfg.Controls, Trusted: cfg.Trusted,
+			plan := &probe.Plan{Host: w.Host(), Apps: w.Apps(cfg.Apps[:1]...), Controls: cfg.Controls, Trusted: cfg.Trusted,
 				Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel, Ledger: schedule.NewLedger(cfg.Residual)}
 			for range schedule.Turns {
 				round := plan.Run(context.Background())

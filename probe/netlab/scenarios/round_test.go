@@ -18,7 +18,7 @@ import (
 
 func lab() *scenarios.Lab {
 	cfg := config.Default()
-	return &scenarios.Lab{Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, Trusted: cfg.Trusted, Parse: catalogue.Parse}
+	return &scenarios.Lab{Apps: cfg.Apps, More: config.More(), Placebo: cfg.Placebo, Controls: cfg.Controls, Trusted: cfg.Trusted, Parse: catalogue.Parse}
 }
 
 // defaultRound makes one round as `run` makes it, by the default configuration, in virtual time.
@@ -38,7 +38,7 @@ func defaultRound(t testing.TB, access time.Duration, rules ...netlab.Rule) (rou
 			return
 		}
 		var total atomic.Int64
-		plan := &probe.Plan{Host: w.Host(), Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
+		plan := &probe.Plan{Host: w.Host(), Apps: w.Apps(cfg.Apps...), Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 			Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel, Ledger: schedule.NewLedger(cfg.Residual),
 			Bytes: func(out, in int64) { total.Add(out + in) }}
 		round = plan.Run(context.Background())

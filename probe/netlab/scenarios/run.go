@@ -19,7 +19,8 @@ import (
 // Lab is what scenarios are run with: the apps and neutral hosts of the catalogue, and the trusted
 // resolvers of the configuration. The emulated internet is derived from these.
 type Lab struct {
-	Apps     []probe.App
+	Apps     []probe.App // measured where a scenario names none
+	More     []probe.App // there for scenarios that name them
 	Placebo  probe.App
 	Controls []probe.Control
 	Trusted  []probe.Resolver
@@ -106,8 +107,8 @@ func (l *Lab) run(s *Scenario) (*Result, error) {
 
 func (l *Lab) apps(s *Scenario) ([]probe.App, error) {
 	var out []probe.App
-	for _, a := range l.Apps {
-		if len(s.Apps) == 0 && s.Catalogue == "" || slices.Contains(s.Apps, a.ID) {
+	for i, a := range slices.Concat(l.Apps, l.More) {
+		if i < len(l.Apps) && len(s.Apps) == 0 && s.Catalogue == "" || slices.Contains(s.Apps, a.ID) {
 			out = append(out, a)
 		}
 	}
@@ -240,10 +241,7 @@ func addressesOf(w *netlab.World, hosts []string) (out []netip.Prefix) {
 }
 
 func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan, error) {
-	host, measured := w.Host(), make([]probe.App, len(apps))
-	for i := range apps {
-		measured[i] = w.Pinned(apps[i])
-	}
+	host, measured := w.Host(), w.Apps(apps...)
 	if s.RootInstalled {
 		root, err := w.Network().InterceptCA()
 		if err != nil {
