@@ -55,6 +55,7 @@ func (d *demoCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	defer func() { _ = world.Close() }()
+	cfg.Apps = world.Apps(cfg.Apps...)
 	dir, cleanup, err := demoStore(c.StorePath)
 	if err != nil {
 		return err

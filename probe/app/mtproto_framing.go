@@ -31,17 +31,22 @@ const mostPacket = 1500
 
 // newFraming is a client's.
 func newFraming(t Transport, conn net.Conn, in MTProtoInput) framing {
+	// Read as it comes, and not by what a length says: what is no packet is evidence.
+	whole := struct {
+		io.Reader
+		io.Writer
+	}{bufio.NewReaderSize(conn, mostPacket), conn}
 	switch t {
 	case Intermediate:
-		return &lengths{conn: conn, greeting: bytes.Repeat([]byte{tagIntermediate}, 4)}
+		return &lengths{conn: whole, greeting: bytes.Repeat([]byte{tagIntermediate}, 4)}
 	case PaddedIntermediate:
-		return &lengths{conn: conn, greeting: bytes.Repeat([]byte{tagPadded}, 4), pads: true}
+		return &lengths{conn: whole, greeting: bytes.Repeat([]byte{tagPadded}, 4), pads: true}
 	case OverHTTP:
 		return &posts{conn: conn, in: bufio.NewReader(conn), host: in.Host}
 	case Obfuscated:
 		return &lengths{conn: obfuscate(conn, in.DC), pads: true}
 	}
-	return &abridged{conn: conn, greeting: []byte{tagAbridged}}
+	return &abridged{conn: whole, greeting: []byte{tagAbridged}}
 }
 
 // random fills b.
