@@ -2,36 +2,24 @@ package probe
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/app"
 )
 
-// LINE's gateways answer a request that has legyAsks with status 200, and put the real one into legyTells.
-// Source: public LINE clients, one document; not re-checked.
-const (
-	legyAsks  = "x-lpv"
-	legyTells = "x-lc"
-)
+// LINE's gateways answer a request that has this field, with 1 in it, with status 200, and put the real one into
+// a field of their own (app.LEGYStatus). Source: public LINE clients, not re-checked.
+const legyAsks = "x-lpv"
 
 // proof says whether an answer has what the app alone sends, and the status inside it.
 func proof(in HTTPInput, h http.Header) (status int, proved bool) {
 	switch {
 	case in.Speaks == measurements.LEGY:
-		return legyStatus(h.Get(legyTells))
+		return app.LEGYStatus(h, 0)
 	case in.ProofHeader != "":
 		return 0, h.Get(in.ProofHeader) != ""
 	}
 	return 0, false
-}
-
-// legyStatus reads a status of three digits, as HTTP's own are; nothing else is one.
-func legyStatus(text string) (status int, ok bool) {
-	n, err := strconv.Atoi(text)
-	if err != nil || len(text) != 3 || n < 100 {
-		return 0, false
-	}
-	return n, true
 }
 
 // proved tells once more, as the app's own exchange, of an answer over verified TLS in which a proof was

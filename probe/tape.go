@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -123,8 +124,7 @@ func (tp *tape) listen(what string, step func(net.Conn)) {
 	}
 }
 
-func (tp *tape) dialled(what string, step func(Host)) {
-	c := &listener{}
+func (tp *tape) dialled(what string, c *listener, step func(Host)) {
 	step(Host{Dial: func(context.Context, string, string) (net.Conn, error) { return c, nil }})
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -148,7 +148,7 @@ func (tp *tape) resolve(ctx context.Context, host string) {
 const patience = 50 * time.Millisecond
 
 func (tp *tape) hello(ctx context.Context, host string, shape measurements.Shape) {
-	tp.dialled("ClientHello, "+string(shape), func(h Host) {
+	tp.dialled("ClientHello, "+string(shape), &listener{}, func(h Host) {
 		conn, _ := h.Connect(ctx, taped)
 		_, _ = h.TLS(ctx, conn, TLSInput{Name: host, Shape: shape, ALPN: alpn})
 	})
@@ -157,7 +157,7 @@ func (tp *tape) hello(ctx context.Context, host string, shape measurements.Shape
 func (tp *tape) initial(ctx context.Context, host string, shape measurements.Shape) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tp.dialled("QUIC Initial, "+string(shape), func(h Host) { _, _ = h.QUIC(ctx, taped, TLSInput{Name: host, Shape: shape}) })
+	tp.dialled("QUIC Initial, "+string(shape), &listener{waits: make(chan struct{})}, func(h Host) { _, _ = h.QUIC(ctx, taped, TLSInput{Name: host, Shape: shape}) })
 }
 
 // listener keeps what is written to it. It has nothing to say of its own.
@@ -165,6 +165,9 @@ type listener struct {
 	net.Conn
 	mu   sync.Mutex
 	sent [][]byte
+
+	waits chan struct{} // closed with it, or at a deadline: a read waits for that. nil: a read ends at once
+	once  sync.Once
 }
 
 func (l *listener) Write(b []byte) (int, error) {
@@ -181,14 +184,26 @@ func (l *listener) Read(b []byte) (int, error) {
 	if l.Conn != nil {
 		return l.Conn.Read(b)
 	}
+	if l.waits != nil {
+		<-l.waits
+		return 0, os.ErrDeadlineExceeded
+	}
 	return 0, io.EOF
 }
 
 func (l *listener) Close() error {
+	l.wake()
 	if l.Conn != nil {
 		return l.Conn.Close()
 	}
 	return nil
+}
+
+// wake ends a read that waits, once for all.
+func (l *listener) wake() {
+	if l.waits != nil {
+		l.once.Do(func() { close(l.waits) })
+	}
 }
 
 func (l *listener) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(taped) }
@@ -196,8 +211,13 @@ func (l *listener) LocalAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(taped.Addr(), 40000))
 }
 
-func (l *listener) SetDeadline(t time.Time) error      { return l.set(net.Conn.SetDeadline, t) }
-func (l *listener) SetReadDeadline(t time.Time) error  { return l.set(net.Conn.SetReadDeadline, t) }
+func (l *listener) SetDeadline(t time.Time) error { return l.set(net.Conn.SetDeadline, t) }
+func (l *listener) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() && l.waits != nil {
+		time.AfterFunc(time.Until(t), l.wake) // quic-go's way to end a read is a deadline that has passed
+	}
+	return l.set(net.Conn.SetReadDeadline, t)
+}
 func (l *listener) SetWriteDeadline(t time.Time) error { return l.set(net.Conn.SetWriteDeadline, t) }
 
 func (l *listener) set(f func(net.Conn, time.Time) error, t time.Time) error {

@@ -46,7 +46,7 @@ var (
 func (w *builtinWorld) catalogues() (paths []string) {
 	w.t.Helper()
 	public := pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&w.secrets.telegram.PublicKey)})
-	root := app.WhatsAppRootOf(w.secrets.whatsapp.Public().(ed25519.PublicKey))
+	root := app.WhatsAppRootOf(w.secrets.whatsapp)
 	for _, name := range []string{"telegram.toml", "whatsapp.toml"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "config", "catalogue", name))
 		if err != nil {
@@ -66,7 +66,7 @@ func (w *builtinWorld) speakMTProto(c net.Conn) {
 }
 
 func (w *builtinWorld) speakWhatsApp(c net.Conn) {
-	s := app.WhatsAppServer{Root: w.secrets.whatsapp, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	s := app.NewWhatsAppServer(w.secrets.whatsapp, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	_ = s.Serve(c)
 }
 

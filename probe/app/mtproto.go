@@ -149,7 +149,7 @@ func (x *mtprotoExchange) resPQ(reply []byte, nonce int128) (question, error) {
 	x.answer.Nonce, x.answer.Fingerprints = true, len(fingerprints)
 	out.pq = bigEndian(pq)
 	var ok bool
-	if out.p, out.q, ok = split(out.pq); !ok {
+	if out.p, out.q, ok = splitPQ(out.pq); !ok {
 		return question{}, &Imposter{Reason: "its pq is no product of two primes"}
 	}
 	for _, f := range fingerprints {

@@ -50,9 +50,9 @@ func ParseMTProtoKeys(text []byte) (keys []*rsa.PublicKey, err error) {
 	return keys, nil
 }
 
-// split gives the two primes whose product n is, the smaller first. They have 32 bits at most, since that is
+// splitPQ gives the two primes whose product n is, the smaller first. They have 32 bits at most, since that is
 // what the protocol asks of clients to split.
-func split(n uint64) (p, q uint64, ok bool) {
+func splitPQ(n uint64) (p, q uint64, ok bool) {
 	if n < 4 || prime(n) {
 		return 0, 0, false
 	}

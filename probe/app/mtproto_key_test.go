@@ -20,13 +20,13 @@ func TestSplit(t *testing.T) {
 				t.Fatal(err)
 			}
 			a, b := min(p.Uint64(), q.Uint64()), max(p.Uint64(), q.Uint64())
-			if x, y, ok := split(a * b); ok != (a != b) || ok && (x != a || y != b) {
+			if x, y, ok := splitPQ(a * b); ok != (a != b) || ok && (x != a || y != b) {
 				t.Fatalf("%d × %d: %d %d %v", a, b, x, y, ok)
 			}
 		}
 	}
 	for _, n := range []uint64{0, 1, 2, 3, 4, 9, 8, 30, 1 << 63, 18446744073709551557, 65537 * 65537, 2 * 4294967311, 3 * 5 * 4294967291} {
-		if p, q, ok := split(n); ok {
+		if p, q, ok := splitPQ(n); ok {
 			t.Errorf("%d is %d × %d", n, p, q)
 		}
 	}

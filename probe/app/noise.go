@@ -19,8 +19,10 @@ const noiseTag = 16
 // CipherState in it (Noise, revision 34, sections 5.1 and 5.2). The standard library has every
 // primitive that it needs, and the two messages are short enough to be read here.
 //
-// WhatsApp departs from the standard at one place: nothing is mixed into the hash for the empty payload of
-// the first message. Source: socket/noisehandshake.go and handshake.go of whatsmeow.
+// WhatsApp departs from the standard at one place: it mixes nothing into the hash for the empty payload
+// of the first message, where section 5.2 mixes the empty string. So initiate mixes no payload either,
+// and who wants the standard calls mixHash after it. The answer of 2019 in testdata/whatsapp-2019.json
+// decrypts in no other way.
 type noise struct {
 	hash, chain [sha256.Size]byte
 	key         cipher.AEAD
@@ -113,13 +115,7 @@ func (n *noise) finish(m second) (static, payload []byte, err error) {
 	return static, payload, err
 }
 
-// respond reads the first message and writes the second.
-func (n *noise) respond(initiator []byte, static *ecdh.PrivateKey, payload []byte) (m second, err error) {
-	n.mixHash(initiator)
-	return n.answer(initiator, static, payload)
-}
-
-// answer writes the second message.
+// answer writes the second message, to an initiator whose first one the hash knows already.
 func (n *noise) answer(initiator []byte, static *ecdh.PrivateKey, payload []byte) (m second, err error) {
 	m.ephemeral = n.ephemeral.PublicKey().Bytes()
 	n.mixHash(m.ephemeral)

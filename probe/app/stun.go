@@ -1,152 +1,118 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
+	"crypto/rand"
 	"errors"
 	"net"
-	"net/netip"
 	"os"
 	"time"
 )
 
-// STUN's numbers. RFC 8489, sections 5, 6, 14 and 18.
+// How often a request is sent, and how long an answer is waited for (RFC 8489, section 6.2.1: RTO, Rc
+// and Rm): at 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 s, and given up at 39.5 s.
 const (
-	stunBinding   = 0x0001
-	stunSuccess   = 0x0101
-	stunError     = 0x0111
-	stunCookie    = 0x2112a442
-	stunHeader    = 20
-	stunErrorCode = 0x0009
-	stunMapped    = 0x0020 // XOR-MAPPED-ADDRESS
+	stunRTO      = 500 * time.Millisecond
+	stunRequests = 7
+	stunLast     = 16 * stunRTO // the wait after the last request
 )
 
-// The request is sent again after half a second, and then after twice as long each time (section 6.2.1, where
-// RTO is 500 ms at least, and Rc is 7); ctx ends it.
-const (
-	stunAgain = 500 * time.Millisecond
-	stunMost  = 7
-	// stunAnswers are looked at: a flood of other datagrams must not keep us busy. Chosen by us.
-	stunAnswers = 64
-	// stunDatagram is the longest that is read. Chosen by us: answers have some 100 bytes.
-	stunDatagram = 1500
-)
+// mostOfStrangers is how many datagrams that are no answer we read. Chosen by us: as many as an
+// injector or another program could plausibly send, and no more than a flood must cost.
+const mostOfStrangers = 16
 
-// STUNAnswer is what a server said; the address that it sees us under is not kept.
+// STUNAnswer is what a server of STUN let us measure. Our address, which it tells, is not in it.
 type STUNAnswer struct {
-	Requests       int // sent in all
-	Sent, Received int // bytes
+	// RTT is the time from the request to its answer; 0 where there was no answer, and where more than one
+	// request was sent: all have the same transaction, so nobody knows which one was answered (Karn's
+	// algorithm, RFC 8489, section 6.2.1).
+	RTT time.Duration
+	// Requests that were sent, 7 at most; 0 where the connection took none.
+	Requests int
+	// Bytes of datagrams, without their IP and UDP headers, answers of strangers included.
+	Sent, Received int
 }
 
-// STUN measures whether a STUN server answers a binding request on a connected UDP socket, as calls begin with.
+// STUN measures whether a server of STUN answers a binding request: how calls begin. It sends no
+// attribute, so a server learns no more than that somebody asks. Conn is one of UDP that is connected,
+// so that what comes is from the server or from who claims to be it.
 //
-// It fails with *Refused where the server answers with an error, and with the socket's own error otherwise:
-// refused by ICMP, or a timeout where nothing came that answers the request. Other datagrams are passed over.
-// The caller closes conn; it has no deadline afterwards. RFC 8489, sections 6 and 7.
-func STUN(ctx context.Context, conn net.Conn) (a STUNAnswer, err error) {
+// It fails with *Refused and the error code of section 14.8 for an error response, and with *NotSpoken
+// when nothing but strange datagrams came until the end, or 16 of them: one that is not the answer is no
+// answer, as section 6.3 has it, and the right one may come yet. Its FirstBytes are 20 at most, which is
+// a header: no attribute is kept, for one of them is the volunteer's address. Everything else is the
+// connection's own error, an ICMP error among them; a timeout where ctx ended, or 39.5 s went by. The
+// caller closes conn; it has no deadline afterwards. Sources: RFC 8489, sections 5, 6 and 14.
+func STUN(ctx context.Context, conn net.Conn) (STUNAnswer, error) {
 	defer obey(ctx, conn)()
-	request, buffer := stunRequest(), make([]byte, stunDatagram)
-	next, wait, others := time.Now(), stunAgain, 0
+	var t stunTransaction
+	_, _ = rand.Read(t.id[:]) // never fails
+	err := t.run(ctx, conn)
+	if t.Requests > 1 || err != nil {
+		t.RTT = 0
+	}
+	if t.stranger != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = t.stranger
+	}
+	return t.STUNAnswer, err
+}
+
+// stunTransaction is one request, sent until it is answered.
+type stunTransaction struct {
+	STUNAnswer
+	id        stunID
+	strangers int
+	stranger  *NotSpoken // the first of them
+}
+
+// run sends and waits, in turns.
+func (t *stunTransaction) run(ctx context.Context, conn net.Conn) error {
+	request := appendSTUN(nil, stunBindingRequest, t.id, nil)
+	start := time.Now()
+	for wait := stunRTO; ; wait *= 2 {
+		n, err := conn.Write(request)
+		if err != nil {
+			return err
+		}
+		t.Requests++
+		t.Sent += n
+		last := t.Requests == stunRequests
+		if last {
+			wait = stunLast
+		}
+		err = t.await(ctx, conn, time.Now().Add(wait))
+		if last || !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil {
+			t.RTT = time.Since(start)
+			return err
+		}
+	}
+}
+
+// await reads until the answer comes, or that time.
+func (t *stunTransaction) await(ctx context.Context, conn net.Conn, until time.Time) error {
+	if err := conn.SetReadDeadline(until); err != nil {
+		return err
+	}
+	if ctx.Err() != nil { // obey may have set its deadline before ours
+		_ = conn.SetReadDeadline(past)
+	}
+	// What is longer than a frame of Ethernet is cut here, and so no message: section 6.1 wants less.
+	var b [1500]byte
 	for {
-		if a.Requests < stunMost && !time.Now().Before(next) {
-			n, err := conn.Write(request)
-			if err != nil {
-				return a, err
-			}
-			a.Requests, a.Sent = a.Requests+1, a.Sent+n
-			next, wait = next.Add(wait), 2*wait
+		n, err := conn.Read(b[:])
+		if err != nil {
+			return err
 		}
-		_ = conn.SetReadDeadline(next)
-		if err := ctx.Err(); err != nil { // asked after setting: ctx sets the deadline, too
-			return a, err
+		t.Received += n
+		reason, err := t.id.answeredBy(b[:n])
+		if reason == "" {
+			return err
 		}
-		n, err := conn.Read(buffer)
-		a.Received += n
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			return a, err
+		if t.stranger == nil {
+			t.stranger = &NotSpoken{Reason: reason, FirstBytes: append([]byte(nil), b[:min(n, stunHeader)]...)}
 		}
-		if n == 0 {
-			if a.Requests == stunMost && !time.Now().Before(next) {
-				return a, os.ErrDeadlineExceeded
-			}
-			continue
-		}
-		switch answered, code := stunAnswer(buffer[:n], request); {
-		case answered && code != 0:
-			return a, &Refused{Code: int32(code)}
-		case answered:
-			return a, nil
-		}
-		if others++; others > stunAnswers {
-			return a, &NotSpoken{Reason: "datagrams that answer no request", FirstBytes: bytes.Clone(buffer[:min(n, keptOfAnswer)])}
+		if t.strangers++; t.strangers == mostOfStrangers {
+			return t.stranger
 		}
 	}
-}
-
-// stunRequest is a binding request without attributes; nothing in it tells who asks.
-func stunRequest() []byte {
-	b := binary.BigEndian.AppendUint16(nil, stunBinding)
-	b = binary.BigEndian.AppendUint16(b, 0)
-	b = binary.BigEndian.AppendUint32(b, stunCookie)
-	var id [12]byte
-	random(id[:])
-	return append(b, id[:]...)
-}
-
-// stunAnswer says whether a datagram answers the request, and with which error; 0 is none.
-func stunAnswer(b, request []byte) (ok bool, code int) {
-	if len(b) < stunHeader || int(binary.BigEndian.Uint16(b[2:])) != len(b)-stunHeader || !bytes.Equal(b[4:stunHeader], request[4:]) {
-		return false, 0
-	}
-	switch binary.BigEndian.Uint16(b) {
-	case stunSuccess:
-		return true, 0
-	case stunError:
-		return true, stunCode(b[stunHeader:])
-	}
-	return false, 0
-}
-
-// stunCode gives the number in an error's attribute (section 14.8); 500 where there is none that can be read.
-func stunCode(attributes []byte) int {
-	const unreadable = 500
-	for len(attributes) >= 4 {
-		kind, n := binary.BigEndian.Uint16(attributes), int(binary.BigEndian.Uint16(attributes[2:]))
-		attributes = attributes[4:]
-		if n > len(attributes) {
-			return unreadable
-		}
-		if class := 0; kind == stunErrorCode && n >= 4 {
-			if class = int(attributes[2] & 7); class >= 3 && class <= 6 && attributes[3] < 100 {
-				return 100*class + int(attributes[3])
-			}
-			return unreadable
-		}
-		attributes = attributes[min((n+3)&^3, len(attributes)):]
-	}
-	return unreadable
-}
-
-// AnswerSTUN is what a server of the emulated internet answers to a datagram; nil where that is no request.
-func AnswerSTUN(request []byte, from netip.AddrPort) []byte {
-	if len(request) < stunHeader || binary.BigEndian.Uint16(request) != stunBinding || binary.BigEndian.Uint32(request[4:]) != stunCookie {
-		return nil
-	}
-	address := from.Addr().Unmap().AsSlice()
-	for i := range address {
-		address[i] ^= request[4+i] // section 14.2: the cookie, then the transaction
-	}
-	family := byte(1)
-	if len(address) == 16 {
-		family = 2
-	}
-	value := append([]byte{0, family}, byte(from.Port()>>8)^0x21, byte(from.Port())^0x12)
-	value = append(value, address...)
-	b := binary.BigEndian.AppendUint16(nil, stunSuccess)
-	b = binary.BigEndian.AppendUint16(b, uint16(4+len(value)))
-	b = append(b, request[4:stunHeader]...)
-	b = binary.BigEndian.AppendUint16(b, stunMapped)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(value)))
-	return append(b, value...)
 }

@@ -7,13 +7,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"time"
 )
 
 // WhatsAppRoot is the key that signs the certificates of WhatsApp's chat servers, a Curve25519 key
-// ("WhatsAppLongTerm1" in older certificates). Source: handshake.go of whatsmeow (WACertPubKey).
+// ("WhatsAppLongTerm1" in older certificates). Source: handshake.go of whatsmeow (WACertPubKey). The
+// certificate that a server sent in 2019, in testdata/whatsapp-2019.json, verifies against it.
 var WhatsAppRoot = [32]byte{
 	0x14, 0x23, 0x75, 0x57, 0x4d, 0x0a, 0x58, 0x71, 0x66, 0xaa, 0xe7, 0x1e, 0xbe, 0x51, 0x64, 0x37,
 	0xc4, 0xa2, 0x8b, 0x73, 0xe3, 0x69, 0x5c, 0x6c, 0xe1, 0xf7, 0xf9, 0x54, 0x5d, 0xa8, 0xee, 0x6b,
@@ -22,6 +22,12 @@ var WhatsAppRoot = [32]byte{
 // whatsAppHeader begins a connection, once: "WA", magic 6, dictionary 3. It is the prologue of the
 // handshake, too. Source: socket/constants.go of whatsmeow.
 const whatsAppHeader = "WA\x06\x03"
+
+// mostOfWhatsApp is what a handshake may cost from "WA" on, both ways, frames of WebSocket included.
+// Chosen by us: one costs some 500 bytes. HTTP before it costs about as much, but has the wider bound of
+// Upgrade: Meta's edge adds headers as it likes, and an answer that we did not read to its end we could
+// not tell from a stranger's.
+const mostOfWhatsApp = 3 << 10
 
 // WhatsAppInput says how to speak, and whom to believe.
 type WhatsAppInput struct {
@@ -52,27 +58,30 @@ type WhatsAppAnswer struct {
 //
 // It fails with *Imposter when a server hello does not decrypt or its chain does not hold, and with
 // *NotSpoken when the answer is no server hello, or one with fields that this version does not know
-// and that it cannot verify: that would be a newer handshake. WebSocket fails as Upgrade and Read do.
+// and that it cannot verify: that would be a newer handshake; or when the peer goes on beyond 3 KiB both
+// ways, HTTP not counted. WebSocket fails as Upgrade and Read do.
 // Everything else is the connection's own error; a timeout where ctx ended. The caller closes conn; it
 // has no deadline afterwards. Sources: Noise, revision 34; handshake.go and socket/ of whatsmeow.
 func WhatsApp(ctx context.Context, conn net.Conn, in WhatsAppInput) (WhatsAppAnswer, error) {
 	defer obey(ctx, conn)()
-	t := tapped(conn, mostOfWebSocket)
-	answer, err := in.exchange(t)
-	answer.Sent, answer.Received = t.sent, t.received
+	m := &meter{Conn: conn, left: mostOfWhatsApp}
+	answer, err := in.exchange(m)
+	answer.Sent, answer.Received = m.sent, m.received
 	return answer, err
 }
 
 // exchange does the two messages.
-func (in WhatsAppInput) exchange(conn net.Conn) (WhatsAppAnswer, error) {
+func (in WhatsAppInput) exchange(m *meter) (WhatsAppAnswer, error) {
+	t := tapped(m, mostOfWhatsApp)
 	if in.WebSocket != nil {
-		w, err := upgrade(conn, *in.WebSocket)
+		m.left = mostOfUpgrade + mostOfWhatsApp
+		w, err := upgrade(m, *in.WebSocket)
 		if err != nil {
 			return WhatsAppAnswer{}, err
 		}
-		conn = w
+		m.left = mostOfWhatsApp
+		t.Conn = w
 	}
-	t := tapped(conn, mostOfWebSocket)
 	n := newNoise([]byte(whatsAppHeader), newKey())
 	hello := appendHello(nil, fieldClientHello, second{ephemeral: n.initiate()})
 	if _, err := t.Write(appendWhatsAppFrame([]byte(whatsAppHeader), hello)); err != nil {
@@ -89,9 +98,39 @@ func (in WhatsAppInput) exchange(conn net.Conn) (WhatsAppAnswer, error) {
 	return answer, t.kept(err)
 }
 
+// meter is a connection that counts, and stops at a bound of what goes both ways.
+type meter struct {
+	net.Conn
+	left           int
+	sent, received int
+}
+
+// errMeter is the end of the bound: only a peer that talks on and on gets there.
+func errMeter() error { return &NotSpoken{Reason: "more than a handshake takes"} }
+
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, errMeter()
+	}
+	n, err := m.Conn.Read(p[:min(len(p), m.left)])
+	m.left -= n
+	m.received += n
+	return n, err
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	if m.left < len(p) {
+		return 0, errMeter()
+	}
+	n, err := m.Conn.Write(p)
+	m.left -= n
+	m.sent += n
+	return n, err
+}
+
 // judge says what a server's message proves.
 func (in WhatsAppInput) judge(n *noise, message []byte) (WhatsAppAnswer, error) {
-	hello, err := parseServerHello(message)
+	hello, err := parseHello(message, fieldServerHello)
 	if err != nil {
 		return WhatsAppAnswer{}, &NotSpoken{Reason: "the frame holds " + err.Error()}
 	}
@@ -104,7 +143,7 @@ func (in WhatsAppInput) judge(n *noise, message []byte) (WhatsAppAnswer, error) 
 	}
 	if !hello.shaped() {
 		reason := "no server hello in the message"
-		if hello.newer {
+		if hello.newer && hello.ephemeral != nil {
 			reason = "a newer handshake: " + reason
 		}
 		return WhatsAppAnswer{}, &NotSpoken{Reason: reason}
@@ -137,11 +176,9 @@ func (in WhatsAppInput) dated(chain certChain) (WhatsAppAnswer, error) {
 
 // newKey is a fresh Curve25519 key.
 func newKey() *ecdh.PrivateKey {
-	var secret [32]byte
-	_, _ = io.ReadFull(rand.Reader, secret[:]) // never fails
-	key, err := ecdh.X25519().NewPrivateKey(secret[:])
+	key, err := ecdh.X25519().GenerateKey(rand.Reader)
 	if err != nil {
-		panic(err) // any 32 bytes are a key
+		panic(err) // never: the system's randomness does not fail (crypto/rand)
 	}
 	return key
 }

@@ -2,11 +2,8 @@ package app
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // mostOfHello is the longest frame that we read. Chosen by us: a ServerHello has some 350 bytes, and a
@@ -43,45 +40,8 @@ func readWhatsAppFrame(r *bufio.Reader) ([]byte, error) {
 	return message, nil
 }
 
-// field is one field of a protobuf message: a number, or bytes that are not nil. Other types have
-// neither.
-type field struct {
-	number protowire.Number
-	bytes  []byte
-	varint uint64
-}
-
-var errProtobuf = errors.New("no protobuf message")
-
-// eachField reads a protobuf message; of a field that comes twice the last one counts, as protobuf has
-// it, if each keeps what it is given.
-func eachField(b []byte, each func(field)) error {
-	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return errProtobuf
-		}
-		b = b[n:]
-		f := field{number: number}
-		switch kind {
-		case protowire.BytesType:
-			f.bytes, n = protowire.ConsumeBytes(b)
-		case protowire.VarintType:
-			f.varint, n = protowire.ConsumeVarint(b)
-		default:
-			n = protowire.ConsumeFieldValue(number, kind, b)
-		}
-		if n < 0 {
-			return errProtobuf
-		}
-		b = b[n:]
-		each(f)
-	}
-	return nil
-}
-
 // Numbers of the fields of HandshakeMessage and of what is in it. Source: WAWebProtobufsWa6.proto, as
-// published with whatsmeow.
+// published with whatsmeow; those above 3 from the Android app.
 const (
 	fieldClientHello = 2 // of HandshakeMessage
 	fieldServerHello = 3
@@ -92,45 +52,42 @@ const (
 	// The others of ServerHello, extendedStatic 4 and extendedCiphertext 6, belong to post-quantum modes.
 )
 
-// serverHello is the second message of the handshake.
-type serverHello struct {
+// hello is a message of the handshake, of either side.
+type hello struct {
 	second
 	// newer: there are fields that version 1 of this check does not know. A failure then tells more of
 	// our age than of the peer.
 	newer bool
 }
 
-// parseServerHello reads a HandshakeMessage with a ServerHello in it.
-func parseServerHello(message []byte) (serverHello, error) {
-	var (
-		hello serverHello
-		inner []byte
-	)
-	err := eachField(message, func(f field) {
-		if f.number == fieldServerHello && f.bytes != nil {
+// parseHello reads a HandshakeMessage with the hello of this number in it. Nothing is copied.
+func parseHello(message []byte, number uint64) (h hello, err error) {
+	var inner []byte
+	err = eachField(message, func(f field) {
+		if f.number == number && f.bytes != nil {
 			inner = f.bytes
 		} else {
-			hello.newer = true
+			h.newer = true
 		}
 	})
 	if err != nil {
-		return serverHello{}, err
+		return hello{}, err
 	}
 	err = eachField(inner, func(f field) {
 		switch {
 		case f.bytes == nil:
-			hello.newer = true
+			h.newer = true
 		case f.number == fieldEphemeral:
-			hello.ephemeral = f.bytes
+			h.ephemeral = f.bytes
 		case f.number == fieldStatic:
-			hello.static = f.bytes
+			h.static = f.bytes
 		case f.number == fieldPayload:
-			hello.payload = f.bytes
+			h.payload = f.bytes
 		case f.number != fieldPadding:
-			hello.newer = true
+			h.newer = true
 		}
 	})
-	return hello, err
+	return h, err
 }
 
 // shaped says whether all parts of the second message are there, as long as they have to be.
@@ -138,14 +95,13 @@ func (m second) shaped() bool {
 	return len(m.ephemeral) == 32 && len(m.static) == 32+noiseTag && len(m.payload) > noiseTag
 }
 
-// appendHello writes a HandshakeMessage with one hello in it.
-func appendHello(b []byte, number protowire.Number, m second) []byte {
+// appendHello writes a HandshakeMessage with one hello in it; parts that are nil are left out.
+func appendHello(b []byte, number uint64, m second) []byte {
 	var inner []byte
 	for i, part := range [][]byte{m.ephemeral, m.static, m.payload} {
 		if part != nil {
-			inner = protowire.AppendTag(inner, protowire.Number(i+fieldEphemeral), protowire.BytesType)
-			inner = protowire.AppendBytes(inner, part)
+			inner = appendBytesField(inner, uint64(i+fieldEphemeral), part)
 		}
 	}
-	return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), inner)
+	return appendBytesField(b, number, inner)
 }

@@ -52,7 +52,7 @@ type Rule struct {
 	Page string `toml:"page"`
 	// Expired: what "intercept" forges has expired three days ago.
 	Expired bool `toml:"expired"`
-	// Lie is how "imposter" lies: a word of app.MTProtoLie or app.WhatsAppLie; "" names keys of its own.
+	// Lie is how "imposter" lies: a word of app.MTProtoLie or app.WhatsAppFalsity; "" names keys of its own.
 	Lie string `toml:"lie"`
 	// After lets that many bytes of the server's stream pass before "cut" acts.
 	After int64 `toml:"after"`

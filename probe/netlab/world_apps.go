@@ -26,16 +26,15 @@ type secrets struct {
 var theSecrets = sync.OnceValue(func() *secrets {
 	var s secrets
 	var err [3]error
-	var public ed25519.PublicKey
 	s.telegram, err[0] = rsa.GenerateKey(rand.Reader, 2048)
 	s.imposter, err[1] = rsa.GenerateKey(rand.Reader, 2048)
-	public, s.whatsapp, err[2] = ed25519.GenerateKey(rand.Reader)
+	_, s.whatsapp, err[2] = ed25519.GenerateKey(rand.Reader)
 	for _, e := range err {
 		if e != nil {
 			panic(e) // the system's chance does not fail (crypto/rand, since Go 1.24)
 		}
 	}
-	s.whatsappRoot = app.WhatsAppRootOf(public)
+	s.whatsappRoot = app.WhatsAppRootOf(s.whatsapp)
 	return &s
 })
 
@@ -66,9 +65,9 @@ func (m *machine) speakMTProto(c net.Conn) error {
 // speakWhatsApp is a chat server of WhatsApp's.
 func (m *machine) speakWhatsApp(c net.Conn) error {
 	now := time.Now().Add(m.clock)
-	s := app.WhatsAppServer{Root: theSecrets().whatsapp, NotBefore: now.Add(-chainAge), NotAfter: now.Add(chainLife)}
+	s := app.NewWhatsAppServer(theSecrets().whatsapp, now.Add(-chainAge), now.Add(chainLife))
 	if m.trouble.newKeys {
-		s.Lie = app.LieRoot
+		s.Falsity = app.ForgedChain
 	}
 	return s.Serve(c)
 }
@@ -79,9 +78,9 @@ func impersonateApp(c net.Conn, r *Rule, first []byte) {
 	_ = c.SetDeadline(time.Now().Add(time.Minute)) // no client takes longer
 	if strings.HasPrefix(string(first), "WA") {
 		now := time.Now()
-		s := app.WhatsAppServer{Root: theSecrets().whatsapp, NotBefore: now.Add(-chainAge), NotAfter: now.Add(chainLife), Lie: app.LieRoot}
-		if r.Lie != "" {
-			s.Lie = app.WhatsAppLie(r.Lie)
+		s := app.NewWhatsAppServer(theSecrets().whatsapp, now.Add(-chainAge), now.Add(chainLife))
+		if s.Falsity = app.ForgedChain; r.Lie != "" {
+			s.Falsity = app.WhatsAppFalsity(r.Lie)
 		}
 		_ = s.Serve(c)
 		return
@@ -127,10 +126,10 @@ func (p *plan) proofs(t *probe.Target) {
 			m := p.machine(a, "")
 			s := m.site(host)
 			for _, w := range t.Probes {
-				switch {
-				case w == probe.ProbeWSS:
+				switch w {
+				case probe.ProbeWSS:
 					s.paths[pathOf(t.Path)] = m.webSocket(host, t.Speaks)
-				case w == probe.ProbeLEGY:
+				case probe.ProbeLEGY:
 					s.legy = true
 				}
 			}
@@ -166,7 +165,7 @@ func (m *machine) serveSTUN(c net.PacketConn) {
 			if err != nil {
 				return
 			}
-			if a := app.AnswerSTUN(b[:n], from.(*net.UDPAddr).AddrPort()); a != nil {
+			if a := app.ServeSTUN(b[:n], from.(*net.UDPAddr).AddrPort()); a != nil {
 				_, _ = c.WriteTo(a, from)
 			}
 		}
