@@ -40,6 +40,7 @@ type Config struct {
 
 	StorePath string // "" = StoreDir
 	Retention time.Duration
+	MaxSize   int64 // bytes of the store's database with its log
 	Listen    string
 
 	dir string // of the file
@@ -89,6 +90,10 @@ const (
 	mostParallel  = 64
 	mostResidual  = 24 * time.Hour
 	mostRetention = 10 * 365 * 24 * time.Hour
+	defaultStore  = 500_000_000
+	// leastStore leaves 12 MB beside the log's 8 (measurements/store): a week of default rounds on a clean
+	// line, a day of such as hold a page of a stranger at every step.
+	leastStore = 20_000_000
 )
 
 // Parse reads a file's content; name is shown in errors.

@@ -65,7 +65,7 @@ func TestDefaults(t *testing.T) {
 	if c.Interval != 15*time.Minute || c.Jitter != 0.5 || c.Parallel != 8 || c.DailyBudget != 100<<20 || c.Residual != 10*time.Minute || c.Timeout != 10*time.Second {
 		t.Errorf("schedule: %+v", c)
 	}
-	if c.Retention != 90*24*time.Hour || c.Listen != "127.0.0.1:9877" || c.Vantage != (measurements.Vantage{Country: "ZZ"}) {
+	if c.Retention != 90*24*time.Hour || c.MaxSize != 500_000_000 || c.Listen != "127.0.0.1:9877" || c.Vantage != (measurements.Vantage{Country: "ZZ"}) {
 		t.Errorf("store, web, vantage: %+v", c)
 	}
 	var ids []string

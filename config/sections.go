@@ -218,6 +218,9 @@ func (c *Config) readHelper(t *strict.Table) {
 func (c *Config) readStore(t *strict.Table) {
 	c.StorePath = t.String("path", "")
 	c.Retention = t.Duration("retention", 90*24*time.Hour, 24*time.Hour, mostRetention)
+	if c.MaxSize = t.Bytes("max_size", defaultStore); c.MaxSize < leastStore {
+		t.Fail("max_size", "must be at least 20MB: below, the log and a day of rounds hardly fit")
+	}
 	t.Done()
 }
 

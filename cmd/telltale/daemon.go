@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -126,11 +127,17 @@ func (d *daemon) keep(round *measurements.Round, verdict *measurements.RoundVerd
 	if d.store == nil {
 		return
 	}
-	err := d.store.Append(*round, *verdict)
 	d.mu.Lock()
-	err = errors.Join(err, d.store.SaveState(stateHistory, &d.history), d.store.SaveState(stateMetrics, d.metrics.State()),
-		d.store.SaveState(stateLedger, d.plan.Ledger.Snapshot()), d.store.SaveState(stateBudget, d.plan.Budget.Snapshot()))
+	history, err := json.Marshal(&d.history) // before the page, which waits for the lock, waits for the disk
+	k := store.Kept{Round: *round, Verdict: *verdict, States: map[string]any{
+		stateHistory: json.RawMessage(history), stateMetrics: d.metrics.State(), stateLedger: d.plan.Ledger.Snapshot(), stateBudget: d.plan.Budget.Snapshot(),
+	}}
 	d.mu.Unlock()
+	if err != nil {
+		delete(k.States, stateHistory)
+	}
+	err = errors.Join(d.store.Keep(&k), err)
+	d.metrics.StoreSize(d.store.Size())
 	if err != nil {
 		d.log.Error().Err(err).Msg("evidence could not be kept")
 	}
@@ -166,7 +173,7 @@ func (d *daemon) epochKey() []byte {
 		d.log.Warn().Err(err).Msg("the key of the networks' names can't be read: their histories start anew")
 	}
 	key = probe.NewEpochKey()
-	if err := d.store.SaveState(stateEpoch, key); err != nil {
+	if err := d.store.SaveKey(stateEpoch, key); err != nil {
 		d.log.Error().Err(err).Msg("the key of the networks' names could not be kept")
 	}
 	return key
@@ -176,7 +183,7 @@ func (d *daemon) epochKey() []byte {
 const epochKeyLength = 32
 
 func storedEpochKey(s *store.Store) (key []byte, err error) {
-	if err := s.LoadState(stateEpoch, &key); err != nil {
+	if err := s.LoadKey(stateEpoch, &key); err != nil {
 		return nil, err
 	}
 	if len(key) != epochKeyLength {

@@ -78,7 +78,8 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 	if c.LogLevel == "info" {
 		log = log.Level(zerolog.WarnLevel) // the table says what the rounds found
 	}
-	kept, err := store.Open(dir, store.Options{Log: log})
+	counted := newMetrics(cfg)
+	kept, err := store.Open(dir, storeOptions(cfg, log, counted))
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 		return err
 	}
 	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // what takes days to tell is the daemon's
-	demon := &daemon{log: log, store: kept, metrics: newMetrics(cfg), plan: plan, every: func() time.Duration { return schedule.Next(demoPause, 0, nil) }}
+	demon := &daemon{log: log, store: kept, metrics: counted, plan: plan, every: func() time.Duration { return schedule.Next(demoPause, 0, nil) }}
 	demon.metrics.RegisterSelf()
 	demon.view = web.View{Version: version, Consent: true}
 	server := web.New(web.Config{View: demon.show, Gatherer: demon.metrics, Registerer: demon.metrics.Registerer(), Log: log})

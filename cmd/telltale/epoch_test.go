@@ -22,7 +22,7 @@ func TestEpochKeyIsKept(t *testing.T) {
 		}
 		defer func() { _ = s.Close() }()
 		if damage != nil {
-			if err := s.SaveState(stateEpoch, damage); err != nil {
+			if err := s.SaveKey(stateEpoch, damage); err != nil {
 				t.Fatal(err)
 			}
 		}

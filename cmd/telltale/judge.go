@@ -14,7 +14,7 @@ import (
 
 // judgeCmd reads evidence and says what it means by today's rules, or by others. It dials nothing.
 type judgeCmd struct {
-	Files   []string `arg:"" optional:"" name:"file" help:"Measurements, one a line: a file of the store, the store's folder, what 'once --format=ooni' printed, or - for stdin."`
+	Files   []string `arg:"" optional:"" name:"file" help:"A store's folder or its database; or measurements, one a line: what 'once --format=ooni' printed, or - for stdin. Without any: the configured store."`
 	Format  string   `enum:"table,json" default:"table" help:"One of ${enum}."`
 	Rules   string   `placeholder:"VERSION" help:"Judge by this set of rules instead of today's."`
 	Compare string   `placeholder:"VERSION" help:"Show what changed against this set of rules, instead of against what was said at the time."`
@@ -23,7 +23,7 @@ type judgeCmd struct {
 
 // Run judges all rounds in the order of time, each with the history of those before it in these files.
 // Lines that can't be used are told, the others judged; then it fails.
-func (j *judgeCmd) Run(t terminal) error {
+func (j *judgeCmd) Run(c *cli, t terminal) error {
 	if t.err = (plain{t.err}); j.Format == "table" {
 		t.out = plain{t.out}
 	}
@@ -35,7 +35,11 @@ func (j *judgeCmd) Run(t terminal) error {
 		return listRules(t.out, by)
 	}
 	if len(j.Files) == 0 {
-		return usagef("name files of measurements, the folder of a store, or - for stdin")
+		cfg, err := c.config()
+		if err != nil {
+			return err
+		}
+		j.Files = []string{cfg.StorePath}
 	}
 	refused := &refusals{w: t.err}
 	archive, err := store.OpenArchive(j.Files, t.in, refused.add)

@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/ooni"
+	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
 )
 
@@ -113,12 +115,20 @@ func TestJudgeAStore(t *testing.T) {
 	if code, _, errs := telltale(t, "", "--web.listen-address=127.0.0.1:0", "--store.path="+dir, "demo", "--once"); code != exitDone {
 		t.Fatal(errs)
 	}
-	for _, paths := range [][]string{{dir}, {dir, dir}, glob(t, dir, "measurements-*.ndjson"), append(glob(t, dir, "*.ndjson"), dir)} {
-		if code, out, errs := telltale(t, "", append([]string{"judge"}, paths...)...); code != exitDone || !strings.HasPrefix(out, "2 rounds judged: 2 same, ") {
-			t.Errorf("%v: exit %d: %s%s", paths, code, out, errs)
+	lines := t.TempDir()
+	asLines(t, dir, lines)
+	for _, args := range [][]string{
+		{"judge", dir}, {"judge", dir, dir}, {"judge", filepath.Join(dir, "telltale.db")}, {"--store.path=" + dir, "judge"},
+		{"judge", lines}, append([]string{"judge"}, glob(t, lines, "measurements-*.ndjson")...), append([]string{"judge", lines}, glob(t, lines, "*.ndjson")...),
+	} {
+		if code, out, errs := telltale(t, "", args...); code != exitDone || !strings.HasPrefix(out, "2 rounds judged: 2 same, ") {
+			t.Errorf("%v: exit %d: %s%s", args, code, out, errs)
 		}
 	}
-	file := glob(t, dir, "verdicts-*.ndjson")[0]
+	if code, out, errs := telltale(t, "", "judge", dir, lines); code != exitCould || !strings.HasPrefix(out, "2 rounds judged: 2 same, ") || !strings.Contains(errs, "stands twice, first in") {
+		t.Errorf("the same evidence twice: exit %d: %s%s", code, out, errs)
+	}
+	file := glob(t, lines, "verdicts-*.ndjson")[0]
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -127,15 +137,15 @@ func TestJudgeAStore(t *testing.T) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := telltale(t, "", "judge", "--format=json", dir)
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if code != exitDone || len(lines) != 3 {
+	code, out, errs := telltale(t, "", "judge", "--format=json", lines)
+	said := strings.Split(strings.TrimSpace(out), "\n")
+	if code != exitDone || len(said) != 3 {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
 	}
 	var changed judged
 	var total judgeTotal
 	for i, to := range []any{&judged{}, &changed, &total} {
-		if err := json.Unmarshal([]byte(lines[i]), to); err != nil {
+		if err := json.Unmarshal([]byte(said[i]), to); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -145,6 +155,45 @@ func TestJudgeAStore(t *testing.T) {
 	c := changed.Changes[0]
 	if c.Target != "web" || c.Was.Signature != measurements.TLSTimeoutSNI || c.Is.Signature != measurements.TLSResetSNI || c.Was.Rule != c.Is.Rule {
 		t.Errorf("%+v: %+v → %+v", c, c.Was, c.Is)
+	}
+}
+
+// asLines writes a store as daily files of the first format.
+func asLines(t *testing.T, from, to string) {
+	t.Helper()
+	kept, err := store.Open(from, store.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.Close() }()
+	files := map[string][]byte{}
+	add := func(kind string, at time.Time, line []byte, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := kind + "-" + at.UTC().Format(time.DateOnly) + ".ndjson"
+		files[name] = append(append(files[name], line...), '\n')
+	}
+	for r, err := range kept.Rounds() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range append([]measurements.Measurement{r.Gate}, r.Apps...) {
+			line, err := ooni.Record(m)
+			add("measurements", r.Started, line, err)
+		}
+	}
+	for j, err := range kept.Verdicts() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := json.Marshal(j)
+		add("verdicts", j.Verdict.Started, line, err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(to, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -201,7 +250,7 @@ func TestJudgeUsage(t *testing.T) {
 		code int
 		errs string
 	}{
-		"no file":          {nil, exitUsage, "name files"},
+		"an empty store":   {[]string{"--store.path=" + empty}, exitUsage, "no telltale.db"},
 		"no such file":     {[]string{filepath.Join(empty, "none.ndjson")}, exitUsage, "none.ndjson"},
 		"an empty folder":  {[]string{empty}, exitUsage, "no measurements-DATE.ndjson"},
 		"no such rules":    {[]string{"--rules=1999", "-"}, exitUsage, measurements.RulesVersion},

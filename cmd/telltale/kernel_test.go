@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/store"
 )
 
 // The whole program, built as it is released, against real sockets, a real router and real firewall
@@ -193,22 +196,49 @@ func (p *kernelProcess) terminate(t testing.TB) int {
 	return p.code(t, stopTime)
 }
 
-// evidence gives the lines of the store's daily files of a kind.
+// evidence gives what the store holds of a kind, measurements or verdicts, each as JSON.
 func (w *kernelWorld) evidence(kind string) []string {
 	w.t.Helper()
-	files, err := filepath.Glob(filepath.Join(w.store, kind+"-*.ndjson"))
-	if err != nil {
-		w.t.Fatal(err)
+	if _, err := os.Stat(filepath.Join(w.store, "telltale.db")); errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
+	kept := w.openStore()
+	defer func() { _ = kept.Close() }()
 	var out []string
-	for _, f := range files {
-		b, err := os.ReadFile(f)
+	add := func(v any, err error) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		out = append(out, strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")...)
+		b, err := json.Marshal(v)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		out = append(out, string(b))
+	}
+	if kind == "verdicts" {
+		for j, err := range kept.Verdicts() {
+			add(j, err)
+		}
+		return out
+	}
+	for r, err := range kept.Rounds() {
+		for _, m := range append([]measurements.Measurement{r.Gate}, r.Apps...) {
+			if m.App != "" {
+				add(m, err)
+			}
+		}
 	}
 	return out
+}
+
+// openStore opens the store beside the program that writes to it.
+func (w *kernelWorld) openStore() *store.Store {
+	w.t.Helper()
+	kept, err := store.Open(w.store, store.Options{ReadOnly: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return kept
 }
 
 // wantKept makes sure that one round is in the store: the gate's measurement and both apps', and what
@@ -238,21 +268,11 @@ func (w *kernelWorld) wantKept() {
 
 func kernelStopBetween(t *testing.T, w *kernelWorld) {
 	p := w.start(w.configure(agreed), "run")
-	p.until(t, "a round is kept", func() bool { return len(w.evidence("verdicts")) > 0 && strings.Contains(w.stateFiles(), "budget") })
+	p.until(t, "a round is kept", func() bool { return len(w.evidence("verdicts")) > 0 })
 	if code := p.terminate(t); code != exitDone {
 		t.Errorf("exit %d: %s", code, p.err.String())
 	}
 	w.wantKept()
-}
-
-// stateFiles lists what the store keeps for the next start.
-func (w *kernelWorld) stateFiles() string {
-	w.t.Helper()
-	files, err := filepath.Glob(filepath.Join(w.store, "state-*.json"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return strings.Join(files, " ")
 }
 
 // silence drops all that goes to a site, and gives the name.

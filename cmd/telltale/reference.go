@@ -29,8 +29,8 @@ type referenceKey struct {
 
 // keep is the part of a store that a key needs.
 type keep interface {
-	LoadState(name string, v any) error
-	SaveState(name string, v any) error
+	LoadKey(name string, v any) error
+	SaveKey(name string, v any) error
 }
 
 var errDamagedKey = errors.New("the reference's key is damaged: put the old file back, or remove it and tell everybody who asks this reference the new public key")
@@ -38,7 +38,7 @@ var errDamagedKey = errors.New("the reference's key is damaged: put the old file
 // loadKey reads the key; the error wraps fs.ErrNotExist where there is none yet.
 func loadKey(from keep) (ed25519.PrivateKey, error) {
 	var kept referenceKey
-	switch err := from.LoadState(stateReference, &kept); {
+	switch err := from.LoadKey(stateReference, &kept); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case err != nil:
@@ -60,7 +60,7 @@ func loadOrMakeKey(in keep) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, in.SaveState(stateReference, referenceKey{key.Seed()})
+	return key, in.SaveKey(stateReference, referenceKey{key.Seed()})
 }
 
 // publicHalf is what others write into reference.public_key.

@@ -28,12 +28,13 @@ func (runCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	kept, err := store.Open(cfg.StorePath, store.Options{Retention: cfg.Retention, Log: log})
+	counted := newMetrics(cfg)
+	kept, err := store.Open(cfg.StorePath, storeOptions(cfg, log, counted))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = kept.Close() }()
-	d := &daemon{log: log, store: kept, metrics: newMetrics(cfg), plan: plan,
+	d := &daemon{log: log, store: kept, metrics: counted, plan: plan,
 		every: func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }}
 	d.metrics.RegisterSelf()
 	d.restore()

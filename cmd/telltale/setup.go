@@ -17,6 +17,7 @@ import (
 	"github.com/telltale-probe/telltale/config/strict"
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/metrics"
+	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/probe"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
@@ -130,6 +131,11 @@ func software(cfg *config.Config) measurements.Software {
 		}
 	}
 	return s
+}
+
+// storeOptions are those of a store that is written to; its troubles are counted.
+func storeOptions(cfg *config.Config, log zerolog.Logger, m *metrics.Metrics) store.Options {
+	return store.Options{Retention: cfg.Retention, MaxSize: cfg.MaxSize, Log: log, Trouble: m.StoreFailed, Dropped: m.OutboxDropped}
 }
 
 // newMetrics makes the metrics of a configuration, with all that the catalogue asks for at 0.

@@ -40,6 +40,8 @@ type families struct {
 	roundsSkipped, networkBytes         *prometheus.CounterVec
 	roundDuration, lastRound            prometheus.Gauge
 	vantageInfo, buildInfo              *prometheus.GaugeVec
+	storeErrors, outboxDropped          *prometheus.CounterVec
+	storeSize                           prometheus.Gauge
 }
 
 func newFamilies() families {
@@ -81,9 +83,12 @@ func newFamilies() families {
 		lastRound: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "telltale_last_round_timestamp_seconds", Help: "When the last round ended; 0 if there was none.",
 		}),
-		networkBytes: counter("network_bytes_total", "Payload bytes of all steps, controls included; headers below TCP and UDP are not in it.", "direction"),
-		vantageInfo:  gauge("vantage_info", "What the volunteer says about the place, and the network's epoch. Always 1.", "country", "asn", "label", "epoch"),
-		buildInfo:    gauge("build_info", "The versions that measure and judge. Always 1.", "version", "revision", "goversion", "rules", "catalogue"),
+		networkBytes:  counter("network_bytes_total", "Payload bytes of all steps, controls included; headers below TCP and UDP are not in it.", "direction"),
+		vantageInfo:   gauge("vantage_info", "What the volunteer says about the place, and the network's epoch. Always 1.", "country", "asn", "label", "epoch"),
+		buildInfo:     gauge("build_info", "The versions that measure and judge. Always 1.", "version", "revision", "goversion", "rules", "catalogue"),
+		storeErrors:   counter("store_errors_total", "Failures of the store: the disk was full, the database damaged and set aside, the disk failed, or other. Evidence not yet written may be lost. There from the first failure on.", "reason"),
+		storeSize:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "telltale_store_size_bytes", Help: "What the store's database takes on the disk, with its log, after the last round."}),
+		outboxDropped: counter("outbox_dropped_total", "Messages that were given up undelivered, since the outbox was full or they were too old. There from the first on.", "kind"),
 	}
 }
 
@@ -92,5 +97,6 @@ func (f *families) collectors() []prometheus.Collector {
 		f.appState, f.targetState, f.layerState, f.blocking, f.blockingOnset, f.blockingOK, f.lastJudged,
 		f.trials, f.steps, f.stepFailures, f.stepDuration, f.networkUp, f.rounds, f.roundsSkipped,
 		f.roundDuration, f.lastRound, f.networkBytes, f.vantageInfo, f.buildInfo,
+		f.storeErrors, f.storeSize, f.outboxDropped,
 	}
 }

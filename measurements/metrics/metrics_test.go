@@ -35,6 +35,9 @@ var contract = []struct{ name, labels, born string }{
 	{"telltale_round_duration_seconds", "", "start"},
 	{"telltale_last_round_timestamp_seconds", "", "start"},
 	{"telltale_network_bytes_total", "direction", "start"},
+	{"telltale_store_errors_total", "reason", "finding"},
+	{"telltale_store_size_bytes", "", "start"},
+	{"telltale_outbox_dropped_total", "kind", "finding"},
 	{"telltale_vantage_info", "asn country epoch label", "start"},
 	{"telltale_build_info", "catalogue goversion revision rules version", "start"},
 }
@@ -50,6 +53,8 @@ func TestContract(t *testing.T) {
 			m.Observe(round(o, eight, clean))
 		case "finding":
 			m.Observe(round(o, eight.Add(time.Hour), reset))
+			m.StoreFailed("full")
+			m.OutboxDropped("mail", 1)
 		}
 		got := gather(t, m)
 		for _, c := range contract {
@@ -213,6 +218,10 @@ func TestCounters(t *testing.T) {
 	}
 	m.RoundSkipped(SkipBudget)
 	m.RoundSkipped("nobody knows why")
+	m.StoreFailed("full")
+	m.StoreFailed("nobody knows why")
+	m.StoreSize(4096)
+	m.OutboxDropped("mail", 3)
 	line := []string{"app", "line", "target", "t1", "layer", "tls", "ip_family", "ipv4"}
 	wantValue(t, m, 2, "telltale_steps_total", line...)
 	wantValue(t, m, 2, "telltale_step_failures_total", append(line, "reason", "unknown_failure")...)
@@ -227,6 +236,10 @@ func TestCounters(t *testing.T) {
 	wantValue(t, m, float64(eight.Add(time.Hour).Unix()+3), "telltale_last_round_timestamp_seconds")
 	wantValue(t, m, 1, "telltale_rounds_skipped_total", "reason", "budget")
 	wantValue(t, m, 1, "telltale_rounds_skipped_total", "reason", "other")
+	wantValue(t, m, 1, "telltale_store_errors_total", "reason", "full")
+	wantValue(t, m, 1, "telltale_store_errors_total", "reason", "other")
+	wantValue(t, m, 4096, "telltale_store_size_bytes")
+	wantValue(t, m, 3, "telltale_outbox_dropped_total", "kind", "mail")
 	sentBytes, _ := value(t, m, "telltale_network_bytes_total", "direction", "sent")
 	wantValue(t, m, 2*sentBytes, "telltale_network_bytes_total", "direction", "received")
 	h := gather(t, m)["telltale_step_duration_seconds"].GetMetric()[0].GetHistogram()

@@ -1,123 +1,146 @@
 package store
 
 import (
-	"bytes"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"runtime"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/ooni"
 )
 
-// appendWhole adds lines to a file, all of them or none, and returns when they are on the disk.
-func (s *Store) appendWhole(path string, lines []byte) error {
-	if err := s.repair(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+// Judged is a round's verdict as it was said at the time, and by which rules.
+type Judged struct {
+	Round   string                    `json:"round"` // Round.ID
+	Rules   string                    `json:"rules"` // measurements.RulesVersion of the day
+	Verdict measurements.RoundVerdict `json:"verdict"`
+}
+
+// Kept is what goes into the store together: all of it or none.
+type Kept struct {
+	Round   measurements.Round
+	Verdict measurements.RoundVerdict
+	// States are documents as of after the round, by name; see SaveState.
+	States map[string]any
+	// Outbox is what is to be delivered of the round.
+	Outbox []Message
+}
+
+// Append keeps a round and what was said about it. When it returns nil they are on the disk. When it
+// fails, as on a full disk, the round is lost and nothing else is: the next one can be appended.
+func (s *Store) Append(round measurements.Round, v measurements.RoundVerdict) error {
+	return s.Keep(&Kept{Round: round, Verdict: v})
+}
+
+// Keep is Append with what else must be on the disk if the round is. A measurement or a document that
+// can't be written as JSON is an error and left out; the others are kept.
+func (s *Store) Keep(k *Kept) error {
+	documents, failed := marshalStates(k.States)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	var bad error              // of the last attempt
+	var dropped map[string]int // as well
+	err := s.write(func(tx *sql.Tx) (err error) {
+		if bad, err = s.insertRound(tx, k); err != nil {
+			return err
+		}
+		if err := saveDocuments(tx, documents, now); err != nil {
+			return err
+		}
+		dropped, err = s.enqueue(tx, k.Outbox, now)
 		return err
-	}
-	// No O_APPEND: the lock makes us the only writer, and Windows can't cut a file opened so.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	end, err := f.Seek(0, io.SeekEnd)
+	})
 	if err == nil {
-		err = writeWhole(f, lines, end)
+		s.forget(documents)
+		s.tellDropped(dropped)
+		s.tidy(now, untilDone)
 	}
-	if err == nil && end == 0 {
-		err = syncDir(filepath.Dir(path)) // a new file's name must outlive a power cut too
+	if err = errors.Join(err, bad, failed); err != nil {
+		return fmt.Errorf("store: round %s: %w", k.Round.ID, err)
 	}
-	return errors.Join(err, f.Close())
-}
-
-// wholeFile is the part of os.File that writeWhole needs.
-type wholeFile interface {
-	io.WriterAt
-	Sync() error
-	Truncate(size int64) error
-}
-
-// writeWhole writes at the end of a file. On an error it cuts off what was written of it; if even
-// that fails, repair does so before the next write.
-func writeWhole(f wholeFile, lines []byte, end int64) error {
-	_, err := f.WriteAt(lines, end)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		return nil
-	}
-	return errors.Join(err, f.Truncate(end))
-}
-
-// repair moves aside what stands after a file's last line feed: half a line that a crash left, which
-// the next line would otherwise become part of.
-func (s *Store) repair(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	end, err := wholeLines(f, size)
-	if err == nil && end < size {
-		err = s.moveAside(f, path, end, size)
-	}
-	return errors.Join(err, f.Close())
-}
-
-func (s *Store) moveAside(f *os.File, path string, end, size int64) error {
-	log := s.options.Log.Warn().Str("file", filepath.Base(path)).Int64("bytes", size-end)
-	if err := copyAside(io.NewSectionReader(f, end, size-end), path+tornSuffix); err != nil {
-		// On a full disk there is no room to keep it. Whole lines matter more than half of one.
-		log = log.AnErr("lost", err)
-	}
-	if err := errors.Join(f.Truncate(end), f.Sync()); err != nil {
-		return fmt.Errorf("half a line can't be cut off: %w", err)
-	}
-	log.Msg("half a line, left by a crash, was moved aside")
 	return nil
 }
 
-func copyAside(tail io.Reader, path string) error {
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
+// insertRound is nil, nil where all of the round went in.
+func (s *Store) insertRound(tx *sql.Tx, k *Kept) (refused, err error) {
+	w := &writer{tx: tx, started: k.Round.Started.UnixMilli(), ids: map[[sha256.Size]byte]int64{}}
+	for _, m := range append([]measurements.Measurement{k.Round.Gate}, k.Round.Apps...) {
+		if m.App == "" {
+			continue // a round that was stopped before its gate was measured
+		}
+		m.Round = k.Round.ID
+		document, err := encode(&m, w.blob)
+		if w.err != nil {
+			return nil, w.err
+		}
+		if err != nil {
+			refused = errors.Join(refused, fmt.Errorf("measurement %s of %s: %w", m.ID, m.App, err))
+			continue
+		}
+		if _, err := tx.Exec("INSERT"+intoMeasurements, m.ID, m.Round, w.started, m.App, m.Software.Rules, m.Software.Catalogue, pack(document)); err != nil {
+			return nil, err
+		}
 	}
-	_, err = io.Copy(out, io.MultiReader(tail, bytes.NewReader([]byte{'\n'})))
+	judged, err := encodeJudged(&Judged{Round: k.Round.ID, Rules: measurements.RulesVersion, Verdict: k.Verdict})
+	if err != nil {
+		return errors.Join(refused, fmt.Errorf("verdict: %w", err)), nil
+	}
+	if _, err := tx.Exec("INSERT"+intoVerdicts, k.Round.ID, w.started, measurements.RulesVersion, judged); err != nil {
+		return nil, err
+	}
+	return refused, keepOnsets(tx, k.Round.Gate.Vantage.Epoch, w.started, &k.Verdict)
+}
+
+const (
+	intoMeasurements = " INTO measurements (id, round, started, app, rules, catalogue, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+	intoVerdicts     = " INTO verdicts (round, started, rules, body) VALUES (?, ?, ?, ?)"
+)
+
+func encodeJudged(j *Judged) ([]byte, error) {
+	document, err := json.Marshal(j)
 	if err == nil {
-		err = out.Sync()
+		err = ooni.CheckSize(document)
 	}
-	return errors.Join(err, out.Close())
+	return pack(document), err
 }
 
-// wholeLines gives the position after the last line feed of a file's first size bytes.
-func wholeLines(f io.ReaderAt, size int64) (int64, error) {
-	buf := make([]byte, 64<<10)
-	for end := size; end > 0; {
-		start := max(end-int64(len(buf)), 0)
-		part := buf[:end-start]
-		if _, err := f.ReadAt(part, start); err != nil && !errors.Is(err, io.EOF) {
-			return 0, err
-		}
-		if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
-			return start + int64(i) + 1, nil
-		}
-		end = start
-	}
-	return 0, nil
+// writer keeps the bytes that come again.
+type writer struct {
+	tx      *sql.Tx
+	started int64 // of the round
+	ids     map[[sha256.Size]byte]int64
+	err     error // of the database
 }
 
-// syncDir makes a directory's entries outlive a power cut. Windows has no such call, and needs none.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
+// day is how far behind the last use of a blob may be noted: to note each would write them all again and
+// again. In milliseconds.
+const day = 24 * 60 * 60 * 1000
+
+// blob gives the id of bytes, which it keeps if they are new.
+func (w *writer) blob(b []byte) (id int64, err error) {
+	sum := sha256.Sum256(b)
+	if id, known := w.ids[sum]; known {
+		return id, nil
 	}
-	d, err := os.Open(dir)
+	var used int64
+	err = w.tx.QueryRow("SELECT id, used FROM blobs WHERE sha256 = ?", sum[:]).Scan(&id, &used)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		var r sql.Result
+		if r, err = w.tx.Exec("INSERT INTO blobs (sha256, used, body) VALUES (?, ?, ?)", sum[:], w.started, pack(b)); err == nil {
+			id, err = r.LastInsertId()
+		}
+	case err == nil && used < w.started-day:
+		_, err = w.tx.Exec("UPDATE blobs SET used = ? WHERE id = ?", w.started, id)
+	}
 	if err != nil {
-		return err
+		w.err = err
+		return 0, err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	w.ids[sum] = id
+	return id, nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/telltale-probe/telltale/measurements/ooni"
 )
 
-// Archive is evidence from files that may be anybody's: daily files of a store, a store's folder, or
-// what `once --format=ooni` printed. It holds an index in memory and reads every round when it is asked
+// Archive is evidence from files that may be anybody's: a store's folder, its database, daily files of the
+// first format, or what `once --format=ooni` printed. It holds an index in memory and reads every round when it is asked
 // for, so that months of evidence need no more memory than a round. Close it.
 type Archive struct {
 	files   []*source
@@ -29,19 +29,26 @@ type Archive struct {
 // source is one open file.
 type source struct {
 	name string
-	file *os.File
-	temp bool // ours, a copy of what can't be read twice
+	file *os.File  // of lines; nil for a database
+	temp bool      // ours, a copy of what can't be read twice
+	db   *database // nil for lines
 }
 
-// place is a line of a file.
+// place is a line of a file, or a row of a database.
 type place struct {
 	source *source
-	number int
+	number int    // of the line; the rowid
+	table  string // measurements or verdicts; "" for a line
 	offset int64
 	length int
 }
 
-func (p place) String() string { return fmt.Sprintf("%s: line %d", p.source.name, p.number) }
+func (p place) String() string {
+	if p.table != "" {
+		return fmt.Sprintf("%s: row %d of %s", p.source.name, p.number, p.table)
+	}
+	return fmt.Sprintf("%s: line %d", p.source.name, p.number)
+}
 
 // indexed says where a round's lines are.
 type indexed struct {
@@ -61,7 +68,8 @@ const (
 )
 
 // OpenArchive reads the files through once. "-" is standard input, and is copied to a temporary file.
-// Beside a store's measurements-DATE.ndjson its verdicts-DATE.ndjson is read too, if there is one.
+// Beside a store's measurements-DATE.ndjson its verdicts-DATE.ndjson is read too, if there is one. A
+// database is read as of one moment, also while a daemon writes to it.
 //
 // A file that can't be read at all is an error. Lines that can't be used are told to refused, with file
 // and line, now or when their round is read; reading goes on after them.
@@ -71,7 +79,11 @@ func OpenArchive(paths []string, stdin io.Reader, refused func(error)) (*Archive
 		return nil, errors.Join(err, a.Close())
 	}
 	for _, s := range a.files {
-		if err := a.index(s); err != nil {
+		index := a.index
+		if s.db != nil {
+			index = a.indexDatabase
+		}
+		if err := index(s); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
 	}
@@ -85,6 +97,10 @@ func OpenArchive(paths []string, stdin io.Reader, refused func(error)) (*Archive
 func (a *Archive) Close() error {
 	var errs []error
 	for _, s := range a.files {
+		if s.db != nil {
+			errs = append(errs, s.db.close())
+			continue
+		}
 		errs = append(errs, s.file.Close())
 		if s.temp {
 			errs = append(errs, os.Remove(s.file.Name()))
@@ -125,18 +141,21 @@ func withNeighbours(path string) ([]string, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		days, err := (&Store{dir: path}).days(evidence, judgement)
-		if err == nil && len(days) == 0 {
-			err = fmt.Errorf("%s: no %s-DATE%s in this folder", path, evidence, lineSuffix)
-		}
+		files, err := days(path)
 		var out []string
-		for _, d := range days {
+		if _, statErr := os.Stat(filepath.Join(path, databaseName)); statErr == nil {
+			out = append(out, filepath.Join(path, databaseName))
+		}
+		for _, d := range files {
 			out = append(out, d.path)
+		}
+		if err == nil && len(out) == 0 {
+			err = fmt.Errorf("%s: no %s and no %s-DATE%s in this folder", path, databaseName, evidence, lineSuffix)
 		}
 		return out, err
 	}
 	dir, name := filepath.Split(path)
-	if d, ok := parseDay(evidence, name); ok && !d.torn {
+	if d, ok := parseDay(name); ok && d.kind == evidence && !d.left {
 		verdicts := filepath.Join(dir, judgement+"-"+d.date.Format(time.DateOnly)+lineSuffix)
 		if info, err := os.Stat(verdicts); err == nil && info.Mode().IsRegular() {
 			return []string{path, verdicts}, nil
@@ -157,6 +176,9 @@ func (a *Archive) openOne(path string, stdin io.Reader) error {
 			return errors.Join(err, f.Close())
 		}
 		if info.Mode().IsRegular() {
+			if isDatabase(f) {
+				return errors.Join(f.Close(), a.openDatabase(path))
+			}
 			a.files = append(a.files, &source{name: path, file: f})
 			return nil
 		}
@@ -167,7 +189,7 @@ func (a *Archive) openOne(path string, stdin io.Reader) error {
 	if err != nil {
 		return err
 	}
-	a.files = append(a.files, &source{name, copied, true})
+	a.files = append(a.files, &source{name: name, file: copied, temp: true})
 	if _, err := io.Copy(copied, in); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -178,7 +200,7 @@ func (a *Archive) openOne(path string, stdin io.Reader) error {
 // index notes where the rounds of a file are.
 func (a *Archive) index(s *source) error {
 	for line, err := range ooni.Lines(s.file) {
-		p := place{s, line.Number, line.Offset, len(line.Text)}
+		p := place{source: s, number: line.Number, offset: line.Offset, length: len(line.Text)}
 		if err != nil {
 			return fmt.Errorf("%s: %w", p, err)
 		}
@@ -217,17 +239,21 @@ func (a *Archive) note(p place, text []byte) error {
 	case in.Version != nil:
 		return a.noteEvidence(p, ours.ID, ours.Round, ours.App, ours.Started)
 	case in.Verdict != nil:
-		if len(in.Round) > maxName {
-			return fmt.Errorf("round has more than %d bytes", maxName)
-		}
-		r := a.round(in.Round)
-		if r.recorded.source != nil {
-			return fmt.Errorf("the verdict of round %.64q stands twice, first in %s", in.Round, r.recorded)
-		}
-		r.recorded = p
-		return nil
+		return a.noteVerdict(p, in.Round)
 	}
 	return errors.New("neither a measurement (data_format_version) nor a stored verdict (verdict): evidence is what a store keeps, and what 'once --format=ooni' prints")
+}
+
+func (a *Archive) noteVerdict(p place, round string) error {
+	if len(round) > maxName {
+		return fmt.Errorf("round has more than %d bytes", maxName)
+	}
+	r := a.round(round)
+	if r.recorded.source != nil {
+		return fmt.Errorf("the verdict of round %.64q stands twice, first in %s", round, r.recorded)
+	}
+	r.recorded = p
+	return nil
 }
 
 func (a *Archive) noteEvidence(p place, id, round, app string, started time.Time) error {

@@ -49,11 +49,7 @@ func (a *Archive) read(r *indexed) (e Evidence, ok bool) {
 		put(&e.Round, m)
 	}
 	if ok && r.recorded.source != nil {
-		text, err := r.recorded.text()
-		var j Judged
-		if err == nil {
-			j, err = parseJudged(text)
-		}
+		j, err := r.recorded.verdict()
 		if err != nil {
 			a.refused(fmt.Errorf("%s: %w", r.recorded, err))
 			e.Refused++
@@ -65,11 +61,25 @@ func (a *Archive) read(r *indexed) (e Evidence, ok bool) {
 }
 
 func (p place) measurement() (measurements.Measurement, error) {
+	if p.table != "" {
+		return p.source.db.measurement(int64(p.number))
+	}
 	text, err := p.text()
 	if err != nil {
 		return measurements.Measurement{}, err
 	}
 	return ooni.Parse(text)
+}
+
+func (p place) verdict() (Judged, error) {
+	if p.table != "" {
+		return p.source.db.verdict(int64(p.number))
+	}
+	text, err := p.text()
+	if err != nil {
+		return Judged{}, err
+	}
+	return parseJudged(text)
 }
 
 // text reads the line again.

@@ -1,80 +1,59 @@
 package store
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
-// The kinds of daily files.
+// The daily files of the first format, one JSON document a line.
 const (
 	evidence  = "measurements"
 	judgement = "verdicts"
 
 	lineSuffix = ".ndjson"
-	tornSuffix = ".torn"
+	// What stays of a day: half a line that a crash left, and a file of which a line could not be imported.
+	tornSuffix, importedSuffix = ".torn", ".imported"
 )
 
-// day is one daily file.
-type day struct {
-	path string
-	date time.Time // its midnight, UTC
-	torn bool      // what repair moved aside
+// daily is one daily file.
+type daily struct {
+	path, kind string
+	date       time.Time // its midnight, UTC
+	left       bool      // it was imported, or never was more than half a line
 }
 
-func (s *Store) dayPath(kind string, at time.Time) string {
-	return filepath.Join(s.dir, kind+"-"+at.UTC().Format(time.DateOnly)+lineSuffix)
-}
+// days lists the daily files of a folder that are not imported yet, oldest first, the evidence of a day
+// before its verdicts. Files that somebody else put there are not ours.
+func days(dir string) ([]daily, error) { return listDays(dir, false) }
 
-// days lists the daily files of some kinds, oldest first. Files that somebody else put there are not ours.
-func (s *Store) days(kinds ...string) ([]day, error) {
-	entries, err := os.ReadDir(s.dir) // sorted by name, and so by date
+// leftovers lists what imports left.
+func leftovers(dir string) ([]daily, error) { return listDays(dir, true) }
+
+func listDays(dir string, left bool) ([]daily, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	var out []day
+	var out []daily
 	for _, e := range entries {
-		for _, kind := range kinds {
-			if d, ok := parseDay(kind, e.Name()); ok && !d.torn && e.Type().IsRegular() {
-				d.path = filepath.Join(s.dir, e.Name())
-				out = append(out, d)
-			}
+		if d, ok := parseDay(e.Name()); ok && d.left == left && e.Type().IsRegular() {
+			d.path = filepath.Join(dir, e.Name())
+			out = append(out, d)
 		}
 	}
+	slices.SortStableFunc(out, func(a, b daily) int { return cmp.Or(a.date.Compare(b.date), cmp.Compare(a.kind, b.kind)) })
 	return out, nil
 }
 
-func parseDay(kind, name string) (day, bool) {
-	rest, ours := strings.CutPrefix(name, kind+"-")
+func parseDay(name string) (daily, bool) {
+	kind, rest, ours := strings.Cut(name, "-")
 	rest, torn := strings.CutSuffix(rest, tornSuffix)
+	rest, imported := strings.CutSuffix(rest, importedSuffix)
 	rest, lines := strings.CutSuffix(rest, lineSuffix)
 	date, err := time.Parse(time.DateOnly, rest)
-	return day{date: date, torn: torn}, ours && lines && err == nil
-}
-
-// deleteOld deletes the days that ended before the retention. What can't be deleted now is tried
-// again with the next round; it is no reason to stop measuring.
-func (s *Store) deleteOld(now time.Time) {
-	if s.options.Retention <= 0 {
-		return
-	}
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		s.options.Log.Warn().Err(err).Msg("the store's old files can't be listed")
-		return
-	}
-	for _, e := range entries {
-		for _, kind := range []string{evidence, judgement} {
-			d, ok := parseDay(kind, e.Name())
-			if !ok || now.Sub(d.date.AddDate(0, 0, 1)) <= s.options.Retention {
-				continue
-			}
-			if err := os.Remove(filepath.Join(s.dir, e.Name())); err != nil {
-				s.options.Log.Warn().Err(err).Msg("an old file of the store can't be deleted")
-				continue
-			}
-			s.options.Log.Info().Str("file", e.Name()).Msg("deleted a day past the retention")
-		}
-	}
+	return daily{kind: kind, date: date, left: torn || imported}, ours && (kind == evidence || kind == judgement) && lines && err == nil
 }

@@ -1,63 +1,119 @@
 package store
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"math"
-	"os"
-	"path/filepath"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/ooni"
 )
 
+// maxApps bounds a round that is put together: no catalogue has so many.
+const maxApps = 64
+
+// readAhead is how many rounds are looked up at once; between them others may write. Chosen by us.
+const readAhead = 64
+
 // Rounds gives the stored rounds, oldest first, put together again from their measurements.
 //
-// A line that can't be read yields an error that names file and line, and reading goes on. What was
-// not stored is derived: a round's start is that of its first measurement, its runtime lasts to the
-// end of the last one. A round that is being written while it is read may lack its last apps.
+// A measurement that can't be read yields an error that names it, and reading goes on. What was not
+// stored is derived: a round's start is that of its first measurement, its runtime lasts to the end of the
+// last one.
 func (s *Store) Rounds() iter.Seq2[measurements.Round, error] {
 	return func(yield func(measurements.Round, error) bool) {
 		fail := func(err error) bool { return yield(measurements.Round{}, fmt.Errorf("store: %w", err)) }
-		s.eachDay(evidence, fail, func(lines io.Reader, fail func(error) bool) bool {
-			return roundsOf(lines, yield, fail)
+		var from reader
+		s.eachPage("SELECT DISTINCT started, round FROM measurements WHERE (started, round) > (?, ?) ORDER BY started, round LIMIT ?", fail, func(k roundKey) bool {
+			r, errs := s.round(&from, k)
+			for _, err := range errs {
+				if !fail(err) {
+					return false
+				}
+			}
+			return len(r.Apps) == 0 && r.Gate.App == "" || yield(r, nil)
 		})
 	}
 }
 
-// maxApps bounds a round that is put together: no catalogue has so many.
-const maxApps = 64
+// roundKey says which round, in the order of time.
+type roundKey struct {
+	started int64
+	round   string
+}
 
-func roundsOf(lines io.Reader, yield func(measurements.Round, error) bool, fail func(error) bool) bool {
-	var r *measurements.Round
-	for m, err := range ooni.Read(lines) {
+// eachPage gives the keys of a query to each, until it returns false.
+func (s *Store) eachPage(query string, fail func(error) bool, do func(roundKey) bool) {
+	last := roundKey{math.MinInt64, ""}
+	for {
+		var page []roundKey
+		err := s.view(func(q queryer) error {
+			return each(q, func(rows *sql.Rows) error {
+				var k roundKey
+				err := rows.Scan(&k.started, &k.round)
+				page = append(page, k)
+				return err
+			}, query, last.started, last.round, readAhead)
+		})
 		if err != nil {
-			if !fail(err) {
-				return false
+			fail(err)
+			return
+		}
+		for _, k := range page {
+			if !do(k) {
+				return
 			}
-			continue
+			last = k
 		}
-		if r != nil && r.ID != m.Round {
-			if !yield(*r, nil) {
-				return false
-			}
-			r = nil
+		if len(page) < readAhead {
+			return
 		}
-		if r == nil {
-			r = &measurements.Round{ID: m.Round, Started: m.Started}
-		}
-		if len(r.Apps) >= maxApps {
-			if !fail(fmt.Errorf("round %.40q: more than %d apps", r.ID, maxApps)) {
-				return false
-			}
-			continue
-		}
-		put(r, m)
 	}
-	return r == nil || yield(*r, nil)
+}
+
+// view reads in one go; without a database there is nothing to read.
+func (s *Store) view(read func(queryer) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.db == nil {
+		return nil
+	}
+	return read(s.db)
+}
+
+func (s *Store) round(from *reader, k roundKey) (r measurements.Round, errs []error) {
+	err := s.view(func(q queryer) error {
+		var ids []int64
+		err := each(q, func(rows *sql.Rows) error {
+			var id int64
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}, "SELECT rowid FROM measurements WHERE started = ? AND round = ? ORDER BY rowid LIMIT ?", k.started, k.round, maxApps)
+		if err != nil {
+			return err
+		}
+		from.use(q)
+		for _, id := range ids {
+			m, err := from.measurement(id)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: measurement %d: %w", databaseName, id, err))
+				continue
+			}
+			if r.ID == "" {
+				r.ID, r.Started = k.round, m.Started
+			}
+			put(&r, m)
+		}
+		return nil
+	})
+	if err != nil {
+		errs = append(errs, err)
+	}
+	return r, errs
 }
 
 // put adds a measurement to its round.
@@ -87,29 +143,25 @@ func sum(a, b measurements.Seconds) measurements.Seconds {
 func (s *Store) Verdicts() iter.Seq2[Judged, error] {
 	return func(yield func(Judged, error) bool) {
 		fail := func(err error) bool { return yield(Judged{}, fmt.Errorf("store: %w", err)) }
-		s.eachDay(judgement, fail, func(lines io.Reader, fail func(error) bool) bool {
-			return verdictsOf(lines, yield, fail)
+		s.eachPage("SELECT started, round FROM verdicts WHERE (started, round) > (?, ?) ORDER BY started, round LIMIT ?", fail, func(k roundKey) bool {
+			var j Judged
+			err := s.view(func(q queryer) (err error) {
+				var id int64
+				if err := each(q, func(rows *sql.Rows) error { return rows.Scan(&id) }, "SELECT rowid FROM verdicts WHERE round = ?", k.round); err != nil {
+					return err
+				}
+				j, err = (&reader{q: q}).verdict(id)
+				return err
+			})
+			switch {
+			case errors.Is(err, sql.ErrNoRows):
+				return true // the retention was faster
+			case err != nil:
+				return fail(fmt.Errorf("%s: verdict of round %.64q: %w", databaseName, k.round, err))
+			}
+			return yield(j, nil)
 		})
 	}
-}
-
-func verdictsOf(lines io.Reader, yield func(Judged, error) bool, fail func(error) bool) bool {
-	for line, err := range ooni.Lines(lines) {
-		var j Judged
-		if err == nil {
-			j, err = parseJudged(line.Text)
-		}
-		if err != nil {
-			if !fail(fmt.Errorf("line %d: %w", line.Number, err)) {
-				return false
-			}
-			continue
-		}
-		if !yield(j, nil) {
-			return false
-		}
-	}
-	return true
 }
 
 func parseJudged(line []byte) (Judged, error) {
@@ -126,47 +178,84 @@ func parseJudged(line []byte) (Judged, error) {
 	return j, nil
 }
 
-// eachDay opens the files of a kind one by one. fail takes an error and says whether to go on; so does
-// read, which gets a fail that names the file.
-func (s *Store) eachDay(kind string, fail func(error) bool, read func(lines io.Reader, fail func(error) bool) bool) {
-	files, err := s.days(kind)
-	if err != nil {
-		fail(err)
-		return
-	}
-	for _, d := range files {
-		f, lines, err := s.openDay(d.path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // the retention was faster
-		}
-		if err != nil {
-			if !fail(err) {
-				return
-			}
-			continue
-		}
-		goOn := read(lines, func(err error) bool { return fail(fmt.Errorf("%s: %w", filepath.Base(d.path), err)) })
-		_ = f.Close()
-		if !goOn {
-			return
-		}
+// reader reads rows of a database that may be anybody's.
+type reader struct {
+	q     queryer
+	blobs map[int64][]byte // read before
+	held  int              // bytes of them
+}
+
+// maxHeld bounds the bytes that a reader keeps: rounds share their certificates. Chosen by us.
+const maxHeld = 4 << 20
+
+// use takes another database, whose blobs are others.
+func (r *reader) use(q queryer) {
+	if r.q != q {
+		*r = reader{q: q}
 	}
 }
 
-// openDay gives the whole lines that a file has now: not half of one that is being written.
-func (s *Store) openDay(path string) (*os.File, io.Reader, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
+// measurement reads a row of the table measurements; sql.ErrNoRows where it is gone.
+func (r *reader) measurement(row int64) (m measurements.Measurement, err error) {
+	var id, round, app string
+	var body []byte
+	if err := r.one("SELECT id, round, app, body FROM measurements WHERE rowid = ?", row, &id, &round, &app, &body); err != nil {
+		return m, err
 	}
-	size, err := f.Seek(0, io.SeekEnd)
+	document, err := unpack(body, ooni.MaxLine)
+	if err != nil {
+		return m, err
+	}
+	if m, err = decode(document, r.blob); err != nil {
+		return m, err
+	}
+	if m.ID != id || m.Round != round || m.App != app {
+		return m, errors.New("its id, round or app is another than its row's")
+	}
+	return m, nil
+}
+
+// verdict reads a row of the table verdicts.
+func (r *reader) verdict(row int64) (j Judged, err error) {
+	var body []byte
+	if err := r.one("SELECT body FROM verdicts WHERE rowid = ?", row, &body); err != nil {
+		return j, err
+	}
+	document, err := unpack(body, ooni.MaxLine)
+	if err != nil {
+		return j, err
+	}
+	return parseJudged(document)
+}
+
+func (r *reader) blob(id int64) ([]byte, error) {
+	if b, ok := r.blobs[id]; ok {
+		return b, nil
+	}
+	var sum, body []byte
+	err := r.one("SELECT sha256, body FROM blobs WHERE id = ?", id, &sum, &body)
+	var b []byte
 	if err == nil {
-		size, err = wholeLines(f, size)
+		b, err = unpackBlob(body, sum)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s: %w", filepath.Base(path), err), f.Close())
+		return nil, fmt.Errorf("blob %d: %w", id, err)
 	}
-	return f, io.NewSectionReader(f, 0, size), nil
+	if r.held += len(b); r.held > maxHeld || r.blobs == nil {
+		r.blobs, r.held = map[int64][]byte{}, len(b)
+	}
+	r.blobs[id] = b
+	return b, nil
+}
+
+func (r *reader) one(query string, row int64, to ...any) error {
+	found := false
+	err := each(r.q, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(to...)
+	}, query, row)
+	if err == nil && !found {
+		err = sql.ErrNoRows
+	}
+	return err
 }

@@ -1,10 +1,10 @@
 package store
 
 import (
-	"bytes"
-	"encoding/json"
+	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,9 +12,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"github.com/telltale-probe/telltale/measurements"
-	"github.com/telltale-probe/telltale/measurements/ooni"
 )
 
 var (
@@ -22,33 +19,49 @@ var (
 	ErrLocked = errors.New("another process writes to this store")
 	// ErrReadOnly is returned by what would change a store that was opened to be read.
 	ErrReadOnly = errors.New("the store was opened to be read")
+	// errClosed is returned by what would change a store after Close.
+	errClosed = errors.New("the store is closed")
 )
 
 // Options say how a store is opened. The zero value writes, keeps everything and logs nothing.
 type Options struct {
-	// Retention is how long files are kept, counted from the end of their day; 0 is for ever.
+	// Retention is how long a round is kept; 0 is for ever.
 	Retention time.Duration
+	// MaxSize bounds the database with its log, in bytes: the oldest rounds go first. What was set aside
+	// as damaged may take as much again. 0 is no bound.
+	MaxSize int64
 	// ReadOnly changes nothing and needs no lock: for reading beside a running daemon.
 	ReadOnly bool
-	// Log takes what the store did on its own: torn lines moved aside, old files deleted.
+	// Log takes what the store did on its own: what it set aside, imported or deleted.
 	Log zerolog.Logger
+	// Trouble is told of each failure by its kind, one of Troubles. Optional.
+	Trouble func(kind string)
+	// Dropped is told how many messages of a kind the outbox gave up undelivered. Optional.
+	Dropped func(kind string, messages int)
 }
 
 // Store is an open store. Its methods may be called from several goroutines.
 type Store struct {
 	dir     string
 	options Options
-	lock    *os.File // nil where the store is only read
+	lock    *os.File // nil where the store is only read, or closed
 
-	mu sync.Mutex // one change at a time, and no reader in the middle of one
+	mu     sync.Mutex // one change at a time
+	db     *sql.DB    // nil while there is none that can be used
+	opened os.FileInfo
+	aside  string // a damaged database from which the next one takes what can be read
+	closed bool
 }
 
-// Open opens the store in dir, which it makes if need be, repairs what a crash left and deletes what
-// is older than the retention. Close gives it free for other processes.
+// Open opens the store in dir, which it makes if need be, takes the files of the first format in and sets
+// a damaged database aside. Close gives it free for other processes.
+//
+// A full or failing disk is no error here: it is told, and tried again with each round. A store that may
+// not be written to, is another process's, or was written by a newer version (ErrNewer) is one.
 func Open(dir string, o Options) (*Store, error) {
 	s := &Store{dir: dir, options: o}
 	if o.ReadOnly {
-		if _, err := os.ReadDir(dir); err != nil {
+		if err := s.openToRead(); err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
 		return s, nil
@@ -64,80 +77,136 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("store: %s: %w", dir, err)
 	}
 	s.lock = lock
-	if err := s.tidy(); err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("store: %w", err)
+	if err := s.start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %s: %w", dir, err), lock.Close())
 	}
 	return s, nil
 }
 
-// tidy repairs every file, not the last one alone: a clock that was set back makes an older one the
-// last that was written to.
-func (s *Store) tidy() error {
-	s.deleteOld(time.Now())
-	files, err := s.days(evidence, judgement)
-	if err != nil {
+// openToRead is content with a store that has no database yet: of the first format, or of a daemon that
+// waits for consent.
+func (s *Store) openToRead() error {
+	if _, err := os.ReadDir(s.dir); err != nil {
 		return err
 	}
-	for _, d := range files {
-		if err := s.repair(d.path); err != nil {
-			return err
-		}
+	db, err := openToRead(s.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
+	s.db = db
+	return err
+}
+
+// start makes the database ready, and does what may be left to do.
+func (s *Store) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.write(func(*sql.Tx) error { return nil })
+	if err == nil {
+		s.importLines()
+		s.tidy(time.Now(), oneChunk)
+		return nil
+	}
+	if troubleOf(err) == Other {
+		return err
+	}
+	s.options.Log.Error().Err(err).Msg("the store's database can't be opened now; it is tried again with each round")
 	return nil
 }
+
+func (s *Store) path() string { return filepath.Join(s.dir, databaseName) }
 
 // Close lets other processes write to the store.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lock == nil {
-		return nil
+	s.closed = true
+	err := s.closeDatabase()
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+		s.lock = nil
 	}
-	err := s.lock.Close()
-	s.lock = nil
 	return err
 }
 
-// Judged is a round's verdict as it was said at the time, and by which rules.
-type Judged struct {
-	Round   string                    `json:"round"` // Round.ID
-	Rules   string                    `json:"rules"` // measurements.RulesVersion of the day
-	Verdict measurements.RoundVerdict `json:"verdict"`
+func (s *Store) closeDatabase() error {
+	if s.db == nil {
+		return nil
+	}
+	err := s.db.Close()
+	s.db, s.opened = nil, nil
+	return err
 }
 
-// Append keeps a round and what was said about it: one line for each measurement, the gate's first,
-// and one for the verdict. When it returns nil they are on the disk. When it fails, as on a full
-// disk, the round may be lost and nothing else is: the next one can be appended.
-func (s *Store) Append(round measurements.Round, v measurements.RoundVerdict) error {
-	var lines bytes.Buffer
-	for _, m := range append([]measurements.Measurement{round.Gate}, round.Apps...) {
-		if m.App == "" {
-			continue // a round that was stopped before its gate was measured
-		}
-		m.Round = round.ID
-		line, err := ooni.Record(m)
-		if err != nil {
-			return fmt.Errorf("store: %w", err)
-		}
-		lines.Write(append(line, '\n'))
-	}
-	verdict, err := json.Marshal(Judged{Round: round.ID, Rules: measurements.RulesVersion, Verdict: v})
-	if err != nil {
-		return fmt.Errorf("store: verdict of round %s: %w", round.ID, err)
-	}
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lock == nil {
+// write makes a change whole, and on the disk, or not at all; s.mu is held. A damaged database is set
+// aside, and the change made in a fresh one.
+func (s *Store) write(change func(*sql.Tx) error) error {
+	switch {
+	case s.closed:
+		return errClosed
+	case s.options.ReadOnly:
 		return ErrReadOnly
 	}
-	s.deleteOld(time.Now())
-	if err := s.appendWhole(s.dayPath(evidence, round.Started), lines.Bytes()); err != nil {
-		return fmt.Errorf("store: %w", err)
+	for again := false; ; again = true {
+		err := s.ready()
+		if err == nil {
+			err = transact(s.db, change)
+		}
+		if err == nil {
+			return nil
+		}
+		kind := troubleOf(err)
+		if s.options.Trouble != nil {
+			s.options.Trouble(kind)
+		}
+		if kind == IO {
+			_ = s.closeDatabase() // a disk that was gone for a moment may be back under another handle
+		}
+		if kind != Corrupt || again {
+			return err
+		}
+		if asideErr := s.setAside(err); asideErr != nil {
+			return errors.Join(err, asideErr)
+		}
 	}
-	if err := s.appendWhole(s.dayPath(judgement, round.Started), append(verdict, '\n')); err != nil {
-		return fmt.Errorf("store: %w", err)
+}
+
+// ready makes sure that there is a database, and that it is still the file of that name: who deletes it
+// while we run would otherwise delete all that comes after.
+func (s *Store) ready() error {
+	if s.db != nil {
+		info, err := os.Stat(s.path())
+		if err == nil && os.SameFile(info, s.opened) {
+			return nil
+		}
+		s.options.Log.Error().Str("file", databaseName).Msg("the database's file was taken away; another one is begun")
+		_ = s.closeDatabase()
+	}
+	if err := s.checkLog(); err != nil {
+		return err
+	}
+	db, err := openToWrite(s.path())
+	if err != nil {
+		return err
+	}
+	if s.opened, err = os.Stat(s.path()); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	s.db = db
+	if s.aside != "" {
+		s.salvage(s.aside)
+		s.aside = ""
 	}
 	return nil
+}
+
+// Size is what the database takes on the disk now, with its log, in bytes; 0 where there is none.
+func (s *Store) Size() int64 {
+	sum := int64(0)
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(s.path() + suffix); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,15 +15,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/rs/zerolog"
-
 	"github.com/telltale-probe/telltale/measurements"
 )
 
 // monday is late enough in a day that a local zone would name another one.
 var monday = time.Date(2026, 11, 23, 23, 30, 0, 0, time.UTC)
-
-const dayFile = "measurements-2026-11-23.ndjson"
 
 func round(id string, at time.Time) measurements.Round {
 	measured := func(app string, after time.Duration) measurements.Measurement {
@@ -90,34 +85,104 @@ func TestRoundsComeBack(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Options{})
 	want := []measurements.Round{round("a", monday), round("b", monday.Add(20*time.Minute)), round("c", monday.Add(time.Hour))}
-	for _, r := range want {
-		if err := s.Append(r, verdict(r.Started)); err != nil {
+	want[1].Apps[0].Observations = append(want[1].Apps[0].Observations, page("a page of a stranger "+strings.Repeat("x", leastBlob)), page("short"))
+	for _, i := range []int{2, 0, 1} {
+		if err := s.Append(want[i], verdict(want[i].Started)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, dir, Options{})
-	var got []measurements.Round
-	for r, err := range s.Rounds() {
+	for _, readOnly := range []bool{false, true} {
+		s = open(t, dir, Options{ReadOnly: readOnly})
+		var got []measurements.Round
+		for r, err := range s.Rounds() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, r)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		n := 0
+		for j, err := range s.Verdicts() {
+			if err != nil || j.Round != want[n].ID || j.Rules != measurements.RulesVersion || !j.Verdict.Started.Equal(want[n].Started) {
+				t.Errorf("verdict %d: %+v, %v", n, j, err)
+			}
+			n++
+		}
+		if n != 3 || s.Size() == 0 {
+			t.Errorf("%d verdicts, %d bytes", n, s.Size())
+		}
+	}
+	if n := count(t, s, "blobs"); n != 2 {
+		t.Errorf("%d blobs, want the chain's certificate and the long page", n)
+	}
+}
+
+// More rounds than are looked up at once come in their order, each once.
+func TestManyRounds(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	var want []string
+	for i := range 2*readAhead + 1 {
+		id := fmt.Sprintf("r%03d", i)
+		appendRound(t, s, id, monday.Add(time.Duration(i/3)*time.Minute)) // some begin at the same time
+		want = append(want, id+":2")
+	}
+	wantIDs(t, s, want...)
+	n := 0
+	for _, err := range s.Verdicts() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, r)
-	}
-	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	n := 0
-	for j, err := range s.Verdicts() {
-		if err != nil || j.Round != want[n].ID || j.Rules != measurements.RulesVersion || !j.Verdict.Started.Equal(want[n].Started) {
-			t.Errorf("verdict %d: %+v, %v", n, j, err)
-		}
 		n++
 	}
-	if files, _ := filepath.Glob(filepath.Join(dir, "*.ndjson")); n != 3 || len(files) != 4 {
-		t.Errorf("%d verdicts in files %v", n, files)
+	if n != len(want) {
+		t.Errorf("%d verdicts, want %d", n, len(want))
+	}
+}
+
+// A measurement that can't be written as JSON costs itself, and is told.
+func TestWhatCanNotBeWritten(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	bad := round("a", monday)
+	bad.Apps[0].Started = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+	err := s.Keep(&Kept{Round: bad, Verdict: verdict(monday), States: map[string]any{"good": 1, "bad": func() {}}})
+	if err == nil || !strings.Contains(err.Error(), "a-telegram") || !strings.Contains(err.Error(), "state bad") {
+		t.Errorf("%v", err)
+	}
+	wantIDs(t, s, "a:1")
+	var n int
+	if err := s.LoadState("good", &n); err != nil || n != 1 {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// The connection that writes is set up as the acknowledgement promises.
+func TestPragmas(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "auto_vacuum": "2", "user_version": "1", "application_id": fmt.Sprint(applicationID), "fullfsync": "1", "secure_delete": "2"} {
+		var got string
+		if err := row(s.db, "PRAGMA "+pragma, &got); err != nil || got != want {
+			t.Errorf("%s is %q, want %q (%v)", pragma, got, want, err)
+		}
+	}
+}
+
+func count(t *testing.T, s *Store, table string) (n int) {
+	t.Helper()
+	if err := row(s.db, "SELECT count(*) FROM "+table, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func page(body string) measurements.Observation {
+	return measurements.Observation{
+		Target: "web", Operation: measurements.HTTPExchange, Family: measurements.IPv4, Endpoint: "192.0.2.1:80", Started: monday,
+		HTTP: &measurements.HTTP{Method: "GET", Path: "/", Status: 200, Body: []byte(body), BodyBytes: int64(len(body))},
 	}
 }
 
@@ -157,166 +222,34 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-func addTo(t *testing.T, path, text string) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString(text); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Half a line is moved aside, said so, and the next round is a line of its own.
-func TestTornLine(t *testing.T) {
-	half := `{"half":"` + strings.Repeat("x", 200<<10) // longer than one read
-	for name, when := range map[string]string{"before open": "open", "while open": "append"} {
-		dir := t.TempDir()
-		path := filepath.Join(dir, dayFile)
-		var log bytes.Buffer
-		s := open(t, dir, Options{})
-		appendRound(t, s, "a", monday)
-		addTo(t, path, half)
-		if when == "open" {
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-			s = open(t, dir, Options{Log: zerolog.New(&log)})
-		}
-		appendRound(t, s, "b", monday.Add(time.Minute))
-		wantIDs(t, s, "a:2", "b:2")
-		kept, err := os.ReadFile(path + tornSuffix)
-		if err != nil || string(kept) != half+"\n" {
-			t.Errorf("%s: %d bytes were kept aside, %v", name, len(kept), err)
-		}
-		if when == "open" && !strings.Contains(log.String(), "moved aside") {
-			t.Errorf("%s: nothing was said: %s", name, log.String())
-		}
-	}
-}
-
-// A file that is nothing but half a line is emptied.
-func TestTornFirstLine(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, dayFile), []byte("\x00\x00\x00"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := open(t, dir, Options{})
-	appendRound(t, s, "a", monday)
-	wantIDs(t, s, "a:2")
-}
-
-// A damaged line in the middle costs itself, and the error says where it is.
-func TestDamagedLine(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, Options{})
-	appendRound(t, s, "a", monday)
-	addTo(t, filepath.Join(dir, dayFile), "damaged\n")
-	appendRound(t, s, "b", monday)
-	got, errs := ids(s)
-	if diff := cmp.Diff([]string{"a:2", "b:2"}, got); diff != "" || len(errs) != 1 || !strings.Contains(errs[0].Error(), dayFile+": line 4: ") {
-		t.Errorf("errors %v, rounds (-want +got):\n%s", errs, diff)
-	}
-}
-
-// fullDisk takes some bytes and then no more.
-type fullDisk struct {
-	*os.File
-	room int
-}
-
-func (d fullDisk) WriteAt(b []byte, at int64) (int, error) {
-	n, err := d.File.WriteAt(b[:min(d.room, len(b))], at)
-	return n, errors.Join(err, errors.New("no space left on device"))
-}
-
-// What did not fit is cut off again, so that no later line is glued to it.
-func TestFullDisk(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(path, []byte("whole\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := writeWhole(fullDisk{f, 3}, []byte("a round\n"), 6); err == nil {
-		t.Error("a write that failed was taken for a good one")
-	}
-	if got, _ := os.ReadFile(path); string(got) != "whole\n" {
-		t.Errorf("the file holds %q", got)
-	}
-}
-
-// A round that can't be written is an error, and the next one can be.
-func TestAppendFails(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, Options{})
-	path := filepath.Join(dir, dayFile)
-	if err := os.Mkdir(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Append(round("a", monday), verdict(monday)); err == nil {
-		t.Error("a round was written to a directory")
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	appendRound(t, s, "b", monday)
-	wantIDs(t, s, "b:2")
-}
-
-// Days past the retention go, with what was moved aside; everything else stays.
-func TestRetention(t *testing.T) {
-	dir := t.TempDir()
-	now := time.Now().UTC()
-	name := func(kind string, days int, suffix string) string {
-		return kind + "-" + now.AddDate(0, 0, -days).Format(time.DateOnly) + suffix
-	}
-	gone := []string{name("measurements", 12, ".ndjson"), name("verdicts", 12, ".ndjson"), name("measurements", 12, ".ndjson.torn")}
-	stay := []string{name("measurements", 10, ".ndjson"), name("measurements", 0, ".ndjson"), "measurements-old.ndjson", "notes.txt", name("mine", 12, ".ndjson")}
-	for _, f := range append(gone, stay...) {
-		if err := os.WriteFile(filepath.Join(dir, f), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	open(t, dir, Options{Retention: 10 * 24 * time.Hour})
-	for _, f := range gone {
-		if _, err := os.Stat(filepath.Join(dir, f)); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s is still there", f)
-		}
-	}
-	for _, f := range stay {
-		if _, err := os.Stat(filepath.Join(dir, f)); err != nil {
-			t.Errorf("%s: %v", f, err)
-		}
-	}
-}
-
-// Two daemons never write to one store; readers need no leave, and change nothing.
+// Two daemons never write to one store; readers need no leave, see what is written meanwhile, and change
+// nothing.
 func TestOneWriter(t *testing.T) {
 	dir := t.TempDir()
+	empty := open(t, dir, Options{ReadOnly: true}) // before the first round
+	wantIDs(t, empty)
 	s := open(t, dir, Options{})
 	appendRound(t, s, "a", monday)
 	if _, err := Open(dir, Options{}); !errors.Is(err, ErrLocked) {
 		t.Fatalf("a second writer: %v", err)
 	}
 	reader := open(t, dir, Options{ReadOnly: true})
-	addTo(t, filepath.Join(dir, dayFile), "being writ")
 	wantIDs(t, reader, "a:2")
-	if err := reader.Append(round("b", monday), verdict(monday)); !errors.Is(err, ErrReadOnly) {
-		t.Errorf("a reader appended: %v", err)
-	}
-	if err := reader.SaveState("x", 1); !errors.Is(err, ErrReadOnly) {
-		t.Errorf("a reader saved: %v", err)
+	appendRound(t, s, "b", monday.Add(time.Minute))
+	wantIDs(t, reader, "a:2", "b:2")
+	for what, err := range map[string]error{
+		"appended": reader.Append(round("c", monday), verdict(monday)), "saved": reader.SaveState("x", 1), "saved a key": reader.SaveKey("x", 1),
+		"enqueued": reader.Enqueue(Message{Kind: "x"}), "delivered": reader.Delivered("x", 1),
+	} {
+		if !errors.Is(err, ErrReadOnly) {
+			t.Errorf("a reader %s: %v", what, err)
+		}
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.Append(round("c", monday), verdict(monday)); !errors.Is(err, errClosed) {
+		t.Errorf("after Close: %v", err)
 	}
 	open(t, dir, Options{})
 	if _, err := Open(filepath.Join(dir, "none"), Options{ReadOnly: true}); !errors.Is(err, fs.ErrNotExist) {
@@ -324,13 +257,21 @@ func TestOneWriter(t *testing.T) {
 	}
 }
 
-// A state comes back after a restart; none is an error that says so, and so is a damaged one.
+// A state comes back after a restart; none is an error that says so, and so is a damaged one. A file of
+// the first format is read until there is a newer value.
 func TestState(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Options{})
 	var got map[string]int
 	if err := s.LoadState("ledger", &got); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no state: %v", err)
+	}
+	file := filepath.Join(dir, "state-ledger.json")
+	if err := os.WriteFile(file, []byte(`{"n":7}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.LoadState("ledger", &got); err != nil || got["n"] != 7 {
+		t.Errorf("of the first format: %v, %v", got, err)
 	}
 	for _, want := range []int{1, 2} {
 		if err := s.SaveState("ledger", map[string]int{"n": want}); err != nil {
@@ -340,16 +281,44 @@ func TestState(t *testing.T) {
 			t.Errorf("got %v, %v; want %d", got, err, want)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "state-ledger.json"), []byte("{"), 0o600); err != nil {
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file of the first format: %v", err)
+	}
+	if _, err := s.db.Exec("UPDATE state SET body = x'00'"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.LoadState("ledger", &got); err == nil {
-		t.Error("a damaged state was loaded")
+	if err := s.LoadState("ledger", &got); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a damaged state: %v", err)
 	}
 	for _, name := range []string{"", "../x", "A", "a/b", "a.b"} {
-		if err := s.SaveState(name, 1); err == nil {
+		if s.SaveState(name, 1) == nil || s.SaveKey(name, 1) == nil || s.LoadKey(name, &got) == nil {
 			t.Errorf("%q was taken for a name", name)
 		}
+	}
+}
+
+// A key outlives the database, and is not in it.
+func TestKey(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	var got string
+	if err := s.LoadKey("secret", &got); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no key: %v", err)
+	}
+	if err := s.SaveKey("secret", "sesame"); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, s, "state"); n != 0 {
+		t.Errorf("%d documents in the database", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, databaseName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, dir, Options{}).LoadKey("secret", &got); err != nil || got != "sesame" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
@@ -371,5 +340,34 @@ func TestConcurrentUse(t *testing.T) {
 	all.Wait()
 	if got, _ := ids(s); len(got) != 4 {
 		t.Errorf("got %v", got)
+	}
+}
+
+// What stands, and what has ended, is found again with its epoch; each blocking once.
+func TestOnsets(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	standing := measurements.Standing{App: "line", Target: "web", Layer: measurements.LayerTLS, Family: measurements.IPv4, Signature: measurements.TLSResetSNI, Confidence: measurements.Likely, Onset: monday, LastFailed: monday}
+	for i, confidence := range []measurements.Confidence{measurements.Likely, measurements.Confirmed} {
+		r, v := round(fmt.Sprint(i), monday.Add(time.Duration(i)*time.Hour)), verdict(monday)
+		r.Gate.Vantage.Epoch = "home"
+		standing.Confidence = confidence
+		v.Standing = []measurements.Standing{standing}
+		if err := s.Append(r, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []Onset{{Epoch: "home", Standing: standing}}
+	if got, err := s.Onsets(); err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%v:\n%s", err, cmp.Diff(want, got))
+	}
+	r, v := round("2", monday.Add(2*time.Hour)), verdict(monday)
+	r.Gate.Vantage.Epoch = "home"
+	v.Ended = []measurements.Standing{standing}
+	if err := s.Append(r, v); err != nil {
+		t.Fatal(err)
+	}
+	want[0].Ended = true
+	if got, err := s.Onsets(); err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%v:\n%s", err, cmp.Diff(want, got))
 	}
 }

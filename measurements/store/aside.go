@@ -1,0 +1,183 @@
+package store
+
+import (
+	"cmp"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// corruptInfix stands between the database's name and the time at which it was set aside.
+const corruptInfix = ".corrupt-"
+
+// mostAside is how many damaged databases are kept for whoever wants to look. Chosen by us: a disk that
+// damages three has nothing new to tell with the fourth.
+const mostAside = 3
+
+// neighbours are the files that belong to a database, by what follows its name.
+var neighbours = []string{"", "-wal", "-shm"}
+
+// setAside moves the database out of the way, with its log, so that SQLite's own tools find both.
+func (s *Store) setAside(cause error) error {
+	_ = s.closeDatabase()
+	to := s.asideName()
+	moved := false
+	for _, suffix := range neighbours {
+		switch err := os.Rename(s.path()+suffix, to+suffix); {
+		case err == nil:
+			moved = true
+		case !errors.Is(err, fs.ErrNotExist):
+			return err // on Windows: somebody reads it
+		}
+	}
+	if !moved {
+		return cause
+	}
+	s.aside = to
+	s.options.Log.Error().Err(cause).Str("kept_as", filepath.Base(to)).Msg("the database is damaged: it is set aside, and another one begun")
+	s.trimAside()
+	return syncDir(s.dir)
+}
+
+// asideName is a name that is free, and sorts by time.
+func (s *Store) asideName() string {
+	for at := time.Now().UTC(); ; at = at.Add(time.Second) {
+		name := s.path() + corruptInfix + at.Format("20060102T150405Z")
+		taken := slices.ContainsFunc(neighbours, func(suffix string) bool {
+			_, err := os.Lstat(name + suffix)
+			return err == nil
+		})
+		if !taken {
+			return name
+		}
+	}
+}
+
+// checkLog looks at the log before SQLite does. One that is none is set aside alone: the database holds
+// what was written before the last checkpoint, if a look at all of it finds it whole.
+func (s *Store) checkLog() error {
+	good, err := goodLog(s.path() + "-wal")
+	if err != nil || good {
+		return err
+	}
+	to := s.asideName() + "-wal"
+	if err := os.Rename(s.path()+"-wal", to); err != nil {
+		return err
+	}
+	if s.options.Trouble != nil {
+		s.options.Trouble(Corrupt)
+	}
+	s.options.Log.Error().Str("kept_as", filepath.Base(to)).Msg("the database's log is damaged: it is set aside, and the last rounds may be lost")
+	s.trimAside()
+	if err := os.Remove(s.path() + "-shm"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(s.path()); err != nil {
+		return nil //nolint:nilerr // then there is nothing to check, or openToWrite says what is wrong
+	}
+	db, err := openSQLite(s.path(), readPragmas, "mode", "ro", "immutable", "1")
+	if err != nil {
+		return err
+	}
+	return errors.Join(quickCheck(db), db.Close())
+}
+
+// trimAside deletes the oldest of what was set aside: more than mostAside, or more bytes than the database
+// itself may have. The newest always stays.
+func (s *Store) trimAside() {
+	type set struct {
+		name  string
+		bytes int64
+		files []string
+	}
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return
+	}
+	var sets []*set
+	for _, e := range entries { // sorted by name, and so by time
+		stem := strings.TrimSuffix(strings.TrimSuffix(e.Name(), "-wal"), "-shm")
+		info, err := e.Info()
+		if err != nil || !strings.HasPrefix(stem, databaseName+corruptInfix) || !e.Type().IsRegular() {
+			continue
+		}
+		if len(sets) == 0 || sets[len(sets)-1].name != stem {
+			sets = append(sets, &set{name: stem})
+		}
+		last := sets[len(sets)-1]
+		last.bytes += info.Size()
+		last.files = append(last.files, e.Name())
+	}
+	slices.SortStableFunc(sets, func(a, b *set) int { return cmp.Compare(b.name, a.name) })
+	sum := int64(0)
+	for i, old := range sets {
+		sum += old.bytes
+		if i == 0 || i < mostAside && (s.options.MaxSize <= 0 || sum <= s.options.MaxSize) {
+			continue
+		}
+		for _, file := range old.files {
+			if err := os.Remove(filepath.Join(s.dir, file)); err != nil {
+				s.options.Log.Warn().Err(err).Msg("what was set aside long ago can't be deleted")
+			}
+		}
+	}
+}
+
+// salvage takes over what the program must remember, and what nobody has received yet, as far as the
+// damaged database can be read. Its evidence stays where it is: half of it would look like all of it.
+func (s *Store) salvage(path string) {
+	old, err := openSQLite(path, readPragmas, "mode", "ro", "_txlock", "deferred")
+	if err != nil {
+		return
+	}
+	defer func() { _ = old.Close() }()
+	states, messages := 0, 0
+	err = transact(s.db, func(tx *sql.Tx) error {
+		for _, copying := range []struct {
+			n            *int
+			read, insert string
+		}{
+			{&states, "SELECT name, saved, body FROM state WHERE length(body) <= 16777216 LIMIT 64", "INSERT OR IGNORE INTO state VALUES (?, ?, ?)"},
+			{&messages, "SELECT seq, kind, created, body FROM outbox WHERE length(body) <= 16777216 ORDER BY seq", "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?)"},
+		} {
+			if err := copyRows(old, tx, copying.read, copying.insert, copying.n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.options.Log.Warn().Err(err).Msg("what the damaged database still held could not be taken over")
+		return
+	}
+	s.options.Log.Info().Int("documents", states).Int("messages", messages).Msg("taken over from the damaged database")
+}
+
+// copyRows copies what can be read, up to the first row that can't. Only writing can fail.
+func copyRows(from queryer, to *sql.Tx, read, insert string, n *int) error {
+	var failed error
+	_ = each(from, func(rows *sql.Rows) error { // what can't be read is damaged: that is known
+		columns, err := rows.Columns()
+		if err != nil {
+			return err
+		}
+		values, to2 := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			to2[i] = &values[i]
+		}
+		if err := rows.Scan(to2...); err != nil {
+			return err
+		}
+		if _, failed = to.Exec(insert, values...); failed != nil {
+			return failed
+		}
+		*n++
+		return nil
+	}, read)
+	return failed
+}

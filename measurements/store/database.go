@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// databaseName is the database's file in the store's directory.
+const databaseName = "telltale.db"
+
+// pragmas of the connection that writes. WAL with synchronous=FULL syncs the log at every commit
+// (sqlite.org/pragma.html#pragma_synchronous); fullfsync makes macOS do the same in earnest. The cache and
+// the log are small, since the machine may be. auto_vacuum comes first: it holds only for a file that is
+// still empty.
+var pragmas = []string{
+	"auto_vacuum(incremental)", "busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "fullfsync(1)", "checkpoint_fullfsync(1)",
+	"cache_size(-1024)", "temp_store(memory)", "wal_autocheckpoint(512)", "journal_size_limit(4194304)",
+	"cell_size_check(1)", "trusted_schema(0)", "secure_delete(fast)",
+}
+
+// readPragmas are those of a connection that only reads, maybe a stranger's file.
+var readPragmas = []string{"busy_timeout(5000)", "cache_size(-1024)", "temp_store(memory)", "cell_size_check(1)", "trusted_schema(0)", "query_only(1)"}
+
+// logRoom is what the log takes beside the database: its limit after a checkpoint, and once more for what
+// a round, or a reader that holds the checkpoint up, adds.
+const logRoom = 8 << 20
+
+// openSQLite opens a file by one connection: a second one would be a second cache, and could only wait.
+func openSQLite(path string, pragmas []string, parameters ...string) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if path = filepath.ToSlash(path); !strings.HasPrefix(path, "/") {
+		path = "/" + path // file:///C:/…, sqlite.org/uri.html section 3.1
+	}
+	query := url.Values{}
+	for _, p := range pragmas {
+		query.Add("_pragma", p)
+	}
+	query.Set("_txlock", "immediate")
+	for i := 0; i+1 < len(parameters); i += 2 {
+		query.Set(parameters[i], parameters[i+1])
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
+	connector, err := sqlite.NewConnector(u.String())
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	return db, nil
+}
+
+// openToWrite opens the store's database, makes it if there is none, and brings its schema up to date.
+func openToWrite(path string) (*sql.DB, error) {
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	db, err := openSQLite(path, pragmas)
+	if err != nil {
+		return nil, err
+	}
+	err = migrate(db, migrations)
+	if err == nil {
+		err = glance(db)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// create makes the file for its owner alone; SQLite gives the same mode to those beside it. A file that is
+// there is not opened: to close it again would drop the locks that SQLite has on it in this process
+// (sqlite.org/howtocorrupt.html section 2.2).
+func create(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), syncDir(filepath.Dir(path)))
+}
+
+// glance reads the newest row of each table and looks at what each index says of it. All of a large
+// database would take a small machine a minute; what is wrong elsewhere shows when it is read.
+func glance(q queryer) error {
+	for _, query := range []string{
+		"SELECT count(*) FROM (SELECT body FROM measurements ORDER BY started DESC LIMIT 8)",
+		"SELECT count(*) FROM (SELECT body FROM measurements ORDER BY rowid DESC LIMIT 8)",
+		"SELECT count(*) FROM (SELECT body FROM verdicts ORDER BY started DESC LIMIT 1)",
+		"SELECT count(*) FROM (SELECT body FROM blobs ORDER BY id DESC LIMIT 1)",
+		"SELECT count(*) FROM onsets", "SELECT count(*) FROM state",
+		"SELECT count(*) FROM (SELECT body FROM outbox ORDER BY seq DESC LIMIT 1)",
+	} {
+		var n int
+		if err := row(q, query, &n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openToRead opens a database without changing it, also one in a folder that can't be written to, where
+// SQLite can't make the index that it wants beside a log.
+func openToRead(path string) (*sql.DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err // SQLite says the same in other words
+	}
+	db, err := openReadable(path)
+	if codeOf(err) != sqlite3.SQLITE_CANTOPEN && codeOf(err) != sqlite3.SQLITE_READONLY {
+		return db, err
+	}
+	if info, statErr := os.Stat(path + "-wal"); statErr == nil && info.Size() > 0 {
+		return nil, fmt.Errorf("%w: its log beside it must be read too, and the folder can't be written to", err)
+	}
+	return openReadable(path, "immutable", "1")
+}
+
+func openReadable(path string, parameters ...string) (*sql.DB, error) {
+	db, err := openSQLite(path, readPragmas, append(parameters, "mode", "ro", "_txlock", "deferred")...)
+	if err != nil {
+		return nil, err
+	}
+	version, err := schemaOf(db)
+	if err == nil && version == 0 {
+		err = errForeign
+	}
+	if err == nil {
+		err = plainTables(db)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// plainTables refuses a file whose tables are views or virtual ones: to read them would be to run what a
+// stranger wrote.
+func plainTables(q queryer) error {
+	var n int
+	err := row(q, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name IN ('measurements', 'verdicts', 'blobs', 'onsets', 'state', 'outbox')", &n)
+	if err == nil && n != 6 {
+		err = errForeign
+	}
+	return err
+}
+
+// quickCheck reads the whole database and says whether its structure holds.
+func quickCheck(db *sql.DB) error {
+	var said string
+	if err := row(db, "PRAGMA quick_check(1)", &said); err != nil {
+		return err
+	}
+	if said != "ok" {
+		return fmt.Errorf("%w: %s", errDamaged, said)
+	}
+	return nil
+}
+
+// errDamaged says that a database was found damaged by other means than SQLite's.
+var errDamaged = errors.New("damaged")
+
+// goodLog says whether a write-ahead log begins as one (sqlite.org/fileformat2.html#walformat): with its
+// magic number and a header whose checksum is right. SQLite takes another for an empty one and writes over it.
+func goodLog(path string) (bool, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Close() }()
+	var header [32]byte
+	if info, err := f.Stat(); err != nil || info.Size() == 0 {
+		return err == nil, err
+	}
+	if _, err := f.ReadAt(header[:], 0); err != nil {
+		return false, nil //nolint:nilerr // shorter than its header: whatever it is, no log
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	switch binary.BigEndian.Uint32(header[:]) {
+	case 0x377f0682:
+	case 0x377f0683:
+		order = binary.BigEndian
+	default:
+		return false, nil
+	}
+	var a, b uint32
+	for i := 0; i < 24; i += 8 {
+		a += order.Uint32(header[i:]) + b
+		b += order.Uint32(header[i+4:]) + a
+	}
+	return a == binary.BigEndian.Uint32(header[24:]) && b == binary.BigEndian.Uint32(header[28:]), nil
+}
+
+// The kinds of trouble that a store has, as metrics count them.
+const (
+	Full    = "full"    // the disk is
+	Corrupt = "corrupt" // the database was damaged, and set aside
+	IO      = "io"      // the disk did not do as it was told
+	Other   = "other"   // permissions, mostly
+)
+
+// Troubles lists them all.
+var Troubles = []string{Full, Corrupt, IO, Other}
+
+// troubleOf names an error's kind.
+func troubleOf(err error) string {
+	switch codeOf(err) {
+	case sqlite3.SQLITE_FULL:
+		return Full
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return Corrupt
+	case sqlite3.SQLITE_IOERR:
+		if extended(err) == sqlite3.SQLITE_IOERR_SHMSIZE { // no room for the log's index
+			return Full
+		}
+		return IO
+	}
+	switch {
+	case errors.Is(err, errForeign), errors.Is(err, errDamaged):
+		return Corrupt
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return Full
+	case errors.Is(err, syscall.EIO):
+		return IO
+	}
+	return Other
+}
+
+// codeOf gives SQLite's primary result code; 0 where the error is none of SQLite's.
+func codeOf(err error) int { return extended(err) & 0xff }
+
+func extended(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+// each runs a query and gives its rows to scan, one by one.
+func each(q queryer, scan func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := q.QueryContext(context.Background(), query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

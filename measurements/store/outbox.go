@@ -1,0 +1,131 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// Message is something that must reach somebody: it is kept until it did, over restarts, and in order.
+type Message struct {
+	// Seq is given by the store: it grows, and is never given twice. A receiver that has seen it may pass
+	// over what comes again, since the answer to a delivery can be lost.
+	Seq     int64
+	Kind    string // which of the deliveries it is for
+	Created time.Time
+	Body    []byte
+}
+
+// Bounds of the outbox. A week of default rounds for two deliveries is 1,344 messages. Chosen by us.
+const (
+	maxMessage    = 4 << 20  // bytes of one
+	maxMessages   = 1 << 16  // in all
+	outboxDefault = 64 << 20 // bytes in all, where the store has no largest size
+	outboxPart    = 5        // else: a fifth of that
+)
+
+// Enqueue adds messages. What belongs to a round goes with it: see Kept.Outbox.
+func (s *Store) Enqueue(messages ...Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var dropped map[string]int
+	err := s.write(func(tx *sql.Tx) (err error) {
+		dropped, err = s.enqueue(tx, messages, time.Now())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store: outbox: %w", err)
+	}
+	s.tellDropped(dropped)
+	return nil
+}
+
+func checkMessages(messages []Message) error {
+	for i := range messages {
+		if m := &messages[i]; m.Kind == "" || len(m.Body) > maxMessage {
+			return fmt.Errorf("a message of the kind %q with %d bytes; it needs a kind, and at most %d bytes", m.Kind, len(m.Body), maxMessage)
+		}
+	}
+	return nil
+}
+
+// enqueue adds messages, and gives up the oldest where there are too many, or too old ones.
+func (s *Store) enqueue(tx *sql.Tx, messages []Message, now time.Time) (dropped map[string]int, err error) {
+	if len(messages) == 0 {
+		return nil, nil
+	}
+	if err := checkMessages(messages); err != nil {
+		return nil, err
+	}
+	for i := range messages {
+		if _, err := tx.Exec("INSERT INTO outbox (kind, created, body) VALUES (?, ?, ?)", messages[i].Kind, now.UnixMilli(), messages[i].Body); err != nil {
+			return nil, err
+		}
+	}
+	bytes := int64(outboxDefault)
+	if s.options.MaxSize > 0 {
+		bytes = s.options.MaxSize / outboxPart
+	}
+	oldest := int64(0)
+	if s.options.Retention > 0 {
+		oldest = now.Add(-s.options.Retention).UnixMilli()
+	}
+	dropped = map[string]int{}
+	err = each(tx, func(rows *sql.Rows) error {
+		var kind string
+		err := rows.Scan(&kind)
+		dropped[kind]++
+		return err
+	}, `DELETE FROM outbox WHERE created < ?1 OR seq <= (
+		SELECT max(seq) FROM (SELECT seq, sum(length(body)) OVER newer AS bytes, count(*) OVER newer AS n FROM outbox WINDOW newer AS (ORDER BY seq DESC))
+		WHERE bytes > ?2 OR n > ?3)
+		RETURNING kind`, oldest, bytes, maxMessages)
+	return dropped, err
+}
+
+func (s *Store) tellDropped(kinds map[string]int) {
+	for kind, n := range kinds {
+		s.options.Log.Warn().Str("kind", kind).Int("messages", n).Msg("the outbox is full: the oldest messages were given up")
+		if s.options.Dropped != nil {
+			s.options.Dropped(kind, n)
+		}
+	}
+}
+
+// Next gives the oldest messages of a kind that are not delivered yet, at most n, in their order.
+func (s *Store) Next(kind string, n int) ([]Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.db == nil {
+		return nil, nil
+	}
+	var out []Message
+	err := each(s.db, func(rows *sql.Rows) error {
+		m := Message{Kind: kind}
+		var created int64
+		if err := rows.Scan(&m.Seq, &created, &m.Body); err != nil {
+			return err
+		}
+		m.Created = time.UnixMilli(created).UTC()
+		out = append(out, m)
+		return nil
+	}, "SELECT seq, created, body FROM outbox WHERE kind = ? ORDER BY seq LIMIT ?", kind, n)
+	if err != nil {
+		return nil, fmt.Errorf("store: outbox: %w", err)
+	}
+	return out, nil
+}
+
+// Delivered forgets the messages of a kind up to and with seq: they have reached whom they were for.
+func (s *Store) Delivered(kind string, seq int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.write(func(tx *sql.Tx) error {
+		_, err := tx.Exec("DELETE FROM outbox WHERE kind = ? AND seq <= ?", kind, seq)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store: outbox: %w", err)
+	}
+	return nil
+}
