@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"database/sql"
 	"errors"
 	"io/fs"
@@ -44,18 +43,19 @@ func (s *Store) setAside(cause error) error {
 	return syncDir(s.dir)
 }
 
-// asideName is a name that is free, and sorts by time.
+// asideTime is the form of the time at which a database was set aside, UTC. It sorts.
+const asideTime = "20060102T150405Z"
+
+// asideName is a name that no other has, and sorts behind those that there are.
 func (s *Store) asideName() string {
-	for at := time.Now().UTC(); ; at = at.Add(time.Second) {
-		name := s.path() + corruptInfix + at.Format("20060102T150405Z")
-		taken := slices.ContainsFunc(neighbours, func(suffix string) bool {
-			_, err := os.Lstat(name + suffix)
-			return err == nil
-		})
-		if !taken {
-			return name
+	at := time.Now().UTC()
+	if sets := s.asides(); len(sets) > 0 {
+		last, err := time.Parse(asideTime, strings.TrimPrefix(sets[len(sets)-1].name, databaseName+corruptInfix))
+		if err == nil && !at.Truncate(time.Second).After(last) {
+			at = last.Add(time.Second)
 		}
 	}
+	return s.path() + corruptInfix + at.Format(asideTime)
 }
 
 // checkLog looks at the log before SQLite does. One that is none is set aside alone: the database holds
@@ -87,33 +87,40 @@ func (s *Store) checkLog() error {
 	return errors.Join(quickCheck(db), db.Close())
 }
 
-// trimAside deletes the oldest of what was set aside: more than mostAside, or more bytes than the database
-// itself may have. The newest always stays.
-func (s *Store) trimAside() {
-	type set struct {
-		name  string
-		bytes int64
-		files []string
-	}
+// aside is what was set aside at one time.
+type aside struct {
+	name  string // of the database, without its folder
+	bytes int64
+	files []string
+}
+
+// asides lists what was set aside, oldest first.
+func (s *Store) asides() (out []*aside) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
-		return
+		return nil
 	}
-	var sets []*set
 	for _, e := range entries { // sorted by name, and so by time
 		stem := strings.TrimSuffix(strings.TrimSuffix(e.Name(), "-wal"), "-shm")
 		info, err := e.Info()
 		if err != nil || !strings.HasPrefix(stem, databaseName+corruptInfix) || !e.Type().IsRegular() {
 			continue
 		}
-		if len(sets) == 0 || sets[len(sets)-1].name != stem {
-			sets = append(sets, &set{name: stem})
+		if len(out) == 0 || out[len(out)-1].name != stem {
+			out = append(out, &aside{name: stem})
 		}
-		last := sets[len(sets)-1]
+		last := out[len(out)-1]
 		last.bytes += info.Size()
 		last.files = append(last.files, e.Name())
 	}
-	slices.SortStableFunc(sets, func(a, b *set) int { return cmp.Compare(b.name, a.name) })
+	return out
+}
+
+// trimAside deletes the oldest of what was set aside: more than mostAside, or more bytes than the database
+// itself may have. The newest always stays.
+func (s *Store) trimAside() {
+	sets := s.asides()
+	slices.Reverse(sets)
 	sum := int64(0)
 	for i, old := range sets {
 		sum += old.bytes
@@ -131,7 +138,11 @@ func (s *Store) trimAside() {
 // salvage takes over what the program must remember, and what nobody has received yet, as far as the
 // damaged database can be read. Its evidence stays where it is: half of it would look like all of it.
 func (s *Store) salvage(path string) {
-	old, err := openSQLite(path, readPragmas, "mode", "ro", "_txlock", "deferred")
+	parameters := []string{"mode", "ro", "_txlock", "deferred"}
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
+		parameters = append(parameters, "immutable", "1") // nothing is put beside it
+	}
+	old, err := openSQLite(path, readPragmas, parameters...)
 	if err != nil {
 		return
 	}

@@ -22,10 +22,9 @@ const databaseName = "telltale.db"
 
 // pragmas of the connection that writes. WAL with synchronous=FULL syncs the log at every commit
 // (sqlite.org/pragma.html#pragma_synchronous); fullfsync makes macOS do the same in earnest. The cache and
-// the log are small, since the machine may be. auto_vacuum comes first: it holds only for a file that is
-// still empty.
+// the log are small, since the machine may be.
 var pragmas = []string{
-	"auto_vacuum(incremental)", "busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "fullfsync(1)", "checkpoint_fullfsync(1)",
+	"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "fullfsync(1)", "checkpoint_fullfsync(1)",
 	"cache_size(-1024)", "temp_store(memory)", "wal_autocheckpoint(512)", "journal_size_limit(4194304)",
 	"cell_size_check(1)", "trusted_schema(0)", "secure_delete(fast)",
 }
@@ -70,7 +69,15 @@ func openToWrite(path string) (*sql.DB, error) {
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	db, err := openSQLite(path, pragmas)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	all := pragmas
+	if info.Size() == 0 { // later it would change nothing, and write all the same
+		all = append([]string{"auto_vacuum(incremental)"}, pragmas...)
+	}
+	db, err := openSQLite(path, all)
 	if err != nil {
 		return nil, err
 	}
@@ -98,19 +105,15 @@ func create(path string) error {
 	return errors.Join(f.Close(), syncDir(filepath.Dir(path)))
 }
 
-// glance reads the newest row of each table and looks at what each index says of it. All of a large
-// database would take a small machine a minute; what is wrong elsewhere shows when it is read.
+// glance reads the newest rows of each table, by each index. All of a large database would take a small
+// machine a minute; what is wrong elsewhere shows when it is read.
 func glance(q queryer) error {
-	for _, query := range []string{
-		"SELECT count(*) FROM (SELECT body FROM measurements ORDER BY started DESC LIMIT 8)",
-		"SELECT count(*) FROM (SELECT body FROM measurements ORDER BY rowid DESC LIMIT 8)",
-		"SELECT count(*) FROM (SELECT body FROM verdicts ORDER BY started DESC LIMIT 1)",
-		"SELECT count(*) FROM (SELECT body FROM blobs ORDER BY id DESC LIMIT 1)",
-		"SELECT count(*) FROM onsets", "SELECT count(*) FROM state",
-		"SELECT count(*) FROM (SELECT body FROM outbox ORDER BY seq DESC LIMIT 1)",
+	for _, rows := range []string{
+		"measurements ORDER BY started DESC LIMIT 8", "measurements ORDER BY rowid DESC LIMIT 8", "verdicts ORDER BY started DESC LIMIT 1",
+		"blobs ORDER BY id DESC LIMIT 1", "outbox ORDER BY seq DESC LIMIT 1", "onsets", "state",
 	} {
 		var n int
-		if err := row(q, query, &n); err != nil {
+		if err := row(q, "SELECT count(*) FROM (SELECT body FROM "+rows+") WHERE substr(body, -1) IS NOT NULL", &n); err != nil {
 			return err
 		}
 	}
@@ -149,6 +152,12 @@ func openReadable(path string, parameters ...string) (*sql.DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// openAlone opens a database where there is no room on the disk for the index of its log: with the whole
+// file to itself SQLite keeps that in memory (sqlite.org/wal.html section 8). For a moment's reading.
+func openAlone(path string) (*sql.DB, error) {
+	return openSQLite(path, []string{"locking_mode(exclusive)", "busy_timeout(1000)", "trusted_schema(0)"}, "mode", "rw", "_txlock", "deferred")
 }
 
 // plainTables refuses a file whose tables are views or virtual ones: to read them would be to run what a

@@ -57,8 +57,8 @@ func (s *Store) enqueue(tx *sql.Tx, messages []Message, now time.Time) (dropped 
 	if err := checkMessages(messages); err != nil {
 		return nil, err
 	}
-	for i := range messages {
-		if _, err := tx.Exec("INSERT INTO outbox (kind, created, body) VALUES (?, ?, ?)", messages[i].Kind, now.UnixMilli(), messages[i].Body); err != nil {
+	for i := range messages { // a body of nil would be NULL
+		if _, err := tx.Exec("INSERT INTO outbox (kind, created, body) VALUES (?, ?, ?)", messages[i].Kind, now.UnixMilli(), append([]byte{}, messages[i].Body...)); err != nil {
 			return nil, err
 		}
 	}

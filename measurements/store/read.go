@@ -74,14 +74,18 @@ func (s *Store) eachPage(query string, fail func(error) bool, do func(roundKey) 
 	}
 }
 
-// view reads in one go; without a database there is nothing to read.
+// view reads in one go. Who writes to the store sets it aside after he met damage; without a database there is nothing to read.
 func (s *Store) view(read func(queryer) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.db == nil {
 		return nil
 	}
-	return read(s.db)
+	err := read(s.db)
+	if err != nil && !s.options.ReadOnly && troubleOf(err) == Corrupt {
+		s.found = err // the next change sets it aside
+	}
+	return err
 }
 
 func (s *Store) round(from *reader, k roundKey) (r measurements.Round, errs []error) {

@@ -92,11 +92,20 @@ func (s *Store) LoadState(name string, v any) error {
 }
 
 func (s *Store) loadDocument(name string) ([]byte, error) {
-	if s.db == nil {
-		return nil, sql.ErrNoRows
+	db := s.db
+	if db == nil {
+		if _, err := os.Stat(s.path()); err != nil || s.options.ReadOnly || s.closed {
+			return nil, sql.ErrNoRows
+		}
+		alone, err := openAlone(s.path())
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = alone.Close() }()
+		db = alone
 	}
 	var body []byte
-	if err := s.db.QueryRow("SELECT body FROM state WHERE name = ?", name).Scan(&body); err != nil {
+	if err := db.QueryRow("SELECT body FROM state WHERE name = ?", name).Scan(&body); err != nil {
 		return nil, err
 	}
 	return unpack(body, maxState)

@@ -49,6 +49,7 @@ type Store struct {
 	mu     sync.Mutex // one change at a time
 	db     *sql.DB    // nil while there is none that can be used
 	opened os.FileInfo
+	found  error  // damage that was met while reading
 	aside  string // a damaged database from which the next one takes what can be read
 	closed bool
 }
@@ -148,7 +149,11 @@ func (s *Store) write(change func(*sql.Tx) error) error {
 		return ErrReadOnly
 	}
 	for again := false; ; again = true {
-		err := s.ready()
+		err := s.found
+		s.found = nil
+		if err == nil {
+			err = s.ready()
+		}
 		if err == nil {
 			err = transact(s.db, change)
 		}
