@@ -116,26 +116,21 @@ type writer struct {
 	err     error // of the database
 }
 
-// day is how far behind the last use of a blob may be noted: to note each would write them all again and
-// again. In milliseconds.
-const day = 24 * 60 * 60 * 1000
-
 // blob gives the id of bytes, which it keeps if they are new.
 func (w *writer) blob(b []byte) (id int64, err error) {
 	sum := sha256.Sum256(b)
 	if id, known := w.ids[sum]; known {
 		return id, nil
 	}
-	var used int64
-	err = w.tx.QueryRow("SELECT id, used FROM blobs WHERE sha256 = ?", sum[:]).Scan(&id, &used)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	err = w.tx.QueryRow("SELECT id FROM blobs WHERE sha256 = ?", sum[:]).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
 		var r sql.Result
-		if r, err = w.tx.Exec("INSERT INTO blobs (sha256, used, body) VALUES (?, ?, ?)", sum[:], w.started, pack(b)); err == nil {
+		if r, err = w.tx.Exec("INSERT INTO blobs (sha256, body) VALUES (?, ?)", sum[:], pack(b)); err == nil {
 			id, err = r.LastInsertId()
 		}
-	case err == nil && used < w.started-day:
-		_, err = w.tx.Exec("UPDATE blobs SET used = ? WHERE id = ?", w.started, id)
+	}
+	if err == nil {
+		_, err = w.tx.Exec("INSERT INTO uses (blob, used) VALUES (?, ?) ON CONFLICT DO UPDATE SET used = max(used, excluded.used)", id, w.started)
 	}
 	if err != nil {
 		w.err = err

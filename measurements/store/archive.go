@@ -37,15 +37,16 @@ type source struct {
 // place is a line of a file, or a row of a database.
 type place struct {
 	source *source
-	number int    // of the line; the rowid
+	number int    // of the line
 	table  string // measurements or verdicts; "" for a line
+	row    int64  // of the table
 	offset int64
 	length int
 }
 
 func (p place) String() string {
 	if p.table != "" {
-		return fmt.Sprintf("%s: row %d of %s", p.source.name, p.number, p.table)
+		return fmt.Sprintf("%s: row %d of %s", p.source.name, p.row, p.table)
 	}
 	return fmt.Sprintf("%s: line %d", p.source.name, p.number)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"modernc.org/sqlite"
@@ -54,51 +55,45 @@ func (a *Archive) openDatabase(path string) error {
 
 func (d *database) close() error { return errors.Join(d.conn.Close(), d.db.Close()) }
 
-// indexDatabase notes the rounds of a database. One that is damaged is read as far as it goes.
+// indexDatabase notes the rounds of a database.
 func (a *Archive) indexDatabase(s *source) error {
-	count := func(p place) error {
-		if a.lines++; a.lines > maxArchive {
-			return fmt.Errorf("%s: more than %d lines in all; give fewer files", p, maxArchive)
-		}
-		return nil
+	if err := a.indexTable(s, evidence, "rowid, length(body), started, round, id, app"); err != nil {
+		return err
 	}
+	return a.indexTable(s, judgement, "rowid, length(body), started, round, '', ''")
+}
+
+// indexTable reads a table from its beginning. Where that meets damage, it reads the rest from the end.
+func (a *Archive) indexTable(s *source, table, columns string) error {
+	last := int64(math.MinInt64)
 	var full error
-	err := each(s.db.q, func(rows *sql.Rows) error {
-		p := place{source: s, table: evidence}
-		var id, round, app string
+	note := func(rows *sql.Rows) error {
+		p := place{source: s, table: table}
 		var started int64
-		if err := rows.Scan(&p.number, &id, &round, &app, &started, &p.length); err != nil {
+		var round, id, app string
+		if err := rows.Scan(&p.row, &p.length, &started, &round, &id, &app); err != nil {
 			return err
 		}
-		if full = count(p); full != nil {
+		if a.lines++; a.lines > maxArchive {
+			full = fmt.Errorf("%s: more than %d lines in all; give fewer files", p, maxArchive)
 			return full
 		}
-		if err := a.noteEvidence(p, id, round, app, time.UnixMilli(started)); err != nil {
+		var err error
+		if table == evidence {
+			err = a.noteEvidence(p, id, round, app, time.UnixMilli(started))
+		} else {
+			err = a.noteVerdict(p, round)
+		}
+		if err != nil {
 			a.refused(fmt.Errorf("%s: %w", p, err))
 		}
+		last = p.row
 		return nil
-	}, "SELECT rowid, id, round, app, started, length(body) FROM measurements ORDER BY rowid")
-	if err == nil {
-		err = each(s.db.q, func(rows *sql.Rows) error {
-			p := place{source: s, table: judgement}
-			var round string
-			if err := rows.Scan(&p.number, &round); err != nil {
-				return err
-			}
-			if full = count(p); full != nil {
-				return full
-			}
-			if err := a.noteVerdict(p, round); err != nil {
-				a.refused(fmt.Errorf("%s: %w", p, err))
-			}
-			return nil
-		}, "SELECT rowid, round FROM verdicts ORDER BY rowid")
 	}
-	if full != nil {
-		return full
+	err := each(s.db.q, note, "SELECT "+columns+" FROM "+table+" WHERE rowid > ? ORDER BY rowid", last)
+	if err != nil && full == nil {
+		a.refused(fmt.Errorf("%s: only a part of its %s can be read: %w", s.name, table, err))
+		_ = each(s.db.q, note, "SELECT "+columns+" FROM "+table+" WHERE rowid > ? ORDER BY rowid DESC", last)
 	}
-	if err != nil {
-		a.refused(fmt.Errorf("%s: only a part of it can be read: %w", s.name, err))
-	}
-	return nil
+	return full
 }

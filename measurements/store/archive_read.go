@@ -62,7 +62,7 @@ func (a *Archive) read(r *indexed) (e Evidence, ok bool) {
 
 func (p place) measurement() (measurements.Measurement, error) {
 	if p.table != "" {
-		return p.source.db.measurement(int64(p.number))
+		return p.source.db.measurement(p.row)
 	}
 	text, err := p.text()
 	if err != nil {
@@ -73,7 +73,7 @@ func (p place) measurement() (measurements.Measurement, error) {
 
 func (p place) verdict() (Judged, error) {
 	if p.table != "" {
-		return p.source.db.verdict(int64(p.number))
+		return p.source.db.verdict(p.row)
 	}
 	text, err := p.text()
 	if err != nil {

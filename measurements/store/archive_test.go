@@ -16,16 +16,21 @@ import (
 )
 
 // archived makes the line of a measurement.
-func archived(t *testing.T, round, app string, at time.Time) string {
+func archived(t testing.TB, round, app string, at time.Time) string {
 	t.Helper()
-	b, err := ooni.Record(measurements.Measurement{ID: round + app, Round: round, App: app, Started: at, Runtime: measurements.Seconds(time.Second)})
+	line, err := archivedLine(round, app, at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b) + "\n"
+	return line
 }
 
-func recorded(t *testing.T, round string) string {
+func archivedLine(round, app string, at time.Time) (string, error) {
+	b, err := ooni.Record(measurements.Measurement{ID: round + app, Round: round, App: app, Started: at, Runtime: measurements.Seconds(time.Second)})
+	return string(b) + "\n", err
+}
+
+func recorded(t testing.TB, round string) string {
 	t.Helper()
 	b, err := json.Marshal(Judged{Round: round, Rules: "then", Verdict: measurements.RoundVerdict{Schema: measurements.RoundSchema}})
 	if err != nil {

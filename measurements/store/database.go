@@ -164,8 +164,8 @@ func openAlone(path string) (*sql.DB, error) {
 // stranger wrote.
 func plainTables(q queryer) error {
 	var n int
-	err := row(q, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name IN ('measurements', 'verdicts', 'blobs', 'onsets', 'state', 'outbox')", &n)
-	if err == nil && n != 6 {
+	err := row(q, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name IN ('measurements', 'verdicts', 'blobs', 'uses', 'onsets', 'state', 'outbox')", &n)
+	if err == nil && n != 7 {
 		err = errForeign
 	}
 	return err

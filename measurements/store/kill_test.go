@@ -298,3 +298,63 @@ func wantReadable(t *testing.T, dir string) {
 		}
 	}
 }
+
+// Killed again and again while it takes the files of the first format in, a store has each of their rounds
+// once in the end.
+func TestKillWhileImporting(t *testing.T) {
+	file, dir := saveRounds(t, rounds(t, 2)), t.TempDir()
+	templates, err := readRounds(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{}
+	for day := range 4 {
+		var lines []byte
+		for n := range 8 {
+			k := later(&templates[n%2], day*100+n, time.Now().Add(time.Duration(day-5)*24*time.Hour+time.Duration(n)*time.Minute))
+			for _, m := range append([]measurements.Measurement{k.Round.Gate}, k.Round.Apps...) {
+				m.Round = k.Round.ID
+				line, err := ooni.Record(m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				lines = append(append(lines, line...), '\n')
+			}
+			want[k.Round.ID] = len(k.Round.Apps) + 1
+		}
+		name := "measurements-" + time.Now().Add(time.Duration(day-5)*24*time.Hour).UTC().Format(time.DateOnly) + ".ndjson"
+		if err := os.WriteFile(filepath.Join(dir, name), lines, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	for range 12 {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), childStore+"="+dir, childRounds+"="+file)
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(50+random.IntN(250)) * time.Millisecond)
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	}
+	s, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for r, err := range s.Rounds() {
+		if err != nil {
+			t.Error(err)
+		}
+		if n, ours := want[r.ID]; ours {
+			if len(r.Apps)+1 != n {
+				t.Errorf("round %s has %d measurements, want %d", r.ID, len(r.Apps)+1, n)
+			}
+			delete(want, r.ID)
+		}
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, "*.ndjson*")); len(want) > 0 || files != nil {
+		t.Errorf("missing: %v; left: %v", want, files)
+	}
+}

@@ -116,11 +116,14 @@ func deleteOldest(tx *sql.Tx, before int64, most int) (rounds int, err error) {
 	if err := tx.QueryRow("SELECT coalesce((SELECT min(started) FROM measurements), ?)", before).Scan(&oldest); err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec("DELETE FROM blobs WHERE used < ?", oldest-day); err != nil {
-		return 0, err
+	for _, query := range []string{
+		"DELETE FROM blobs WHERE id IN (SELECT blob FROM uses WHERE used < ?)", "DELETE FROM uses WHERE used < ?", "DELETE FROM onsets WHERE seen < ?",
+	} {
+		if _, err := tx.Exec(query, oldest); err != nil {
+			return 0, err
+		}
 	}
-	_, err = tx.Exec("DELETE FROM onsets WHERE seen < ?", oldest)
-	return rounds, err
+	return rounds, nil
 }
 
 // shrink makes the file smaller by most of its free pages.

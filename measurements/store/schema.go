@@ -20,10 +20,13 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE blobs (
 	id     INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: measurements refer to it
 	sha256 BLOB NOT NULL UNIQUE,              -- of the bytes before packing
-	used   INTEGER NOT NULL,                  -- by a round of this time; the last one is less than a day later
 	body   BLOB NOT NULL
 );
-CREATE INDEX blobs_by_time ON blobs (used);
+CREATE TABLE uses ( -- apart from the bytes, which would be written again with every round
+	blob INTEGER PRIMARY KEY,
+	used INTEGER NOT NULL -- by a round of this time, and by none that is later
+);
+CREATE INDEX uses_by_time ON uses (used);
 CREATE TABLE measurements (
 	id        TEXT PRIMARY KEY NOT NULL,
 	round     TEXT NOT NULL,
