@@ -53,21 +53,30 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want []string
-	var err error
-	for i := 0; err == nil && i < 100; i++ {
-		if err = s.Append(large(i), verdict(monday)); err == nil {
-			want = append(want, fmt.Sprintf("large%d:2", i))
+	next := 0
+	untilFull := func() {
+		t.Helper()
+		for begin := next; ; next++ {
+			err := s.Append(large(next), verdict(monday))
+			if err != nil {
+				if troubleOf(err) != Full {
+					t.Fatal(err)
+				}
+				return
+			}
+			if want = append(want, fmt.Sprintf("large%d:2", next)); next > begin+100 {
+				t.Fatal("the disk is never full")
+			}
 		}
 	}
-	if troubleOf(err) != Full || troubles[Full] == 0 || len(want) < 4 {
-		t.Fatalf("%d rounds, troubles %v, %v", len(want), troubles, err)
+	untilFull()
+	if troubles[Full] == 0 || len(want) < 4 {
+		t.Fatalf("%d rounds, troubles %v", len(want), troubles)
 	}
 	wantIDs(t, s, want...)
 
 	fill(t, filepath.Join(dir, "more"))
-	if err := s.Append(round("small", monday), verdict(monday)); err == nil {
-		t.Error("a full disk took a round")
-	}
+	untilFull() // the log may have had some room of its own
 	if err := s.Close(); err != nil {
 		t.Log(err) // the log could not be written into the database, and stays beside it
 	}
@@ -76,8 +85,9 @@ func TestFullDisk(t *testing.T) {
 	if err := s.LoadState("history", &n); err != nil || n != 7 {
 		t.Errorf("the state is %d, %v: %s", n, err, log)
 	}
-	if err := s.Append(large(200), verdict(monday)); err == nil || troubles[Full] == 0 {
-		t.Errorf("%v, troubles %v", err, troubles)
+	untilFull()
+	if troubles[Full] == 0 {
+		t.Errorf("troubles %v", troubles)
 	}
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)

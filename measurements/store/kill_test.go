@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -180,7 +179,7 @@ func killed(t *testing.T, dir, file string, random *rand.Rand) (acks []ack) {
 			t.Error(lines.Text())
 		}
 	}
-	if err := lines.Err(); err != nil && err != io.EOF {
+	if err := lines.Err(); err != nil {
 		t.Error(err)
 	}
 	_ = child.Wait() // it was killed
