@@ -19,7 +19,8 @@ const corruptInfix = ".corrupt-"
 const mostAside = 3
 
 // neighbours are the files that belong to a database, by what follows its name.
-var neighbours = []string{"", "-wal", "-shm"}
+// -journal is there only where a file system can't do without it.
+var neighbours = []string{"", "-wal", "-shm", "-journal"}
 
 // setAside moves the database out of the way, with its log, so that SQLite's own tools find both.
 func (s *Store) setAside(cause error) error {
@@ -58,35 +59,6 @@ func (s *Store) asideName() string {
 	return s.path() + corruptInfix + at.Format(asideTime)
 }
 
-// checkLog looks at the log before SQLite does. One that is none is set aside alone: the database holds
-// what was written before the last checkpoint, if a look at all of it finds it whole.
-func (s *Store) checkLog() error {
-	good, err := goodLog(s.path() + "-wal")
-	if err != nil || good {
-		return err
-	}
-	to := s.asideName() + "-wal"
-	if err := os.Rename(s.path()+"-wal", to); err != nil {
-		return err
-	}
-	if s.options.Trouble != nil {
-		s.options.Trouble(Corrupt)
-	}
-	s.options.Log.Error().Str("kept_as", filepath.Base(to)).Msg("the database's log is damaged: it is set aside, and the last rounds may be lost")
-	s.trimAside()
-	if err := os.Remove(s.path() + "-shm"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if _, err := os.Stat(s.path()); err != nil {
-		return nil //nolint:nilerr // then there is nothing to check, or openToWrite says what is wrong
-	}
-	db, err := openSQLite(s.path(), readPragmas, "mode", "ro", "immutable", "1")
-	if err != nil {
-		return err
-	}
-	return errors.Join(quickCheck(db), db.Close())
-}
-
 // aside is what was set aside at one time.
 type aside struct {
 	name  string // of the database, without its folder
@@ -101,7 +73,10 @@ func (s *Store) asides() (out []*aside) {
 		return nil
 	}
 	for _, e := range entries { // sorted by name, and so by time
-		stem := strings.TrimSuffix(strings.TrimSuffix(e.Name(), "-wal"), "-shm")
+		stem := e.Name()
+		for _, suffix := range neighbours[1:] {
+			stem = strings.TrimSuffix(stem, suffix)
+		}
 		info, err := e.Info()
 		if err != nil || !strings.HasPrefix(stem, databaseName+corruptInfix) || !e.Type().IsRegular() {
 			continue

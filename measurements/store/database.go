@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -169,101 +167,6 @@ func plainTables(q queryer) error {
 		err = errForeign
 	}
 	return err
-}
-
-// quickCheck reads the whole database and says whether its structure holds.
-func quickCheck(db *sql.DB) error {
-	var said string
-	if err := row(db, "PRAGMA quick_check(1)", &said); err != nil {
-		return err
-	}
-	if said != "ok" {
-		return fmt.Errorf("%w: %s", errDamaged, said)
-	}
-	return nil
-}
-
-// errDamaged says that a database was found damaged by other means than SQLite's.
-var errDamaged = errors.New("damaged")
-
-// goodLog says whether a write-ahead log begins as one (sqlite.org/fileformat2.html#walformat): with its
-// magic number and a header whose checksum is right. SQLite takes another for an empty one and writes over it.
-func goodLog(path string) (bool, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = f.Close() }()
-	var header [32]byte
-	if info, err := f.Stat(); err != nil || info.Size() == 0 {
-		return err == nil, err
-	}
-	if _, err := f.ReadAt(header[:], 0); err != nil {
-		return false, nil //nolint:nilerr // shorter than its header: whatever it is, no log
-	}
-	var order binary.ByteOrder = binary.LittleEndian
-	switch binary.BigEndian.Uint32(header[:]) {
-	case 0x377f0682:
-	case 0x377f0683:
-		order = binary.BigEndian
-	default:
-		return false, nil
-	}
-	var a, b uint32
-	for i := 0; i < 24; i += 8 {
-		a += order.Uint32(header[i:]) + b
-		b += order.Uint32(header[i+4:]) + a
-	}
-	return a == binary.BigEndian.Uint32(header[24:]) && b == binary.BigEndian.Uint32(header[28:]), nil
-}
-
-// The kinds of trouble that a store has, as metrics count them.
-const (
-	Full    = "full"    // the disk is
-	Corrupt = "corrupt" // the database was damaged, and set aside
-	IO      = "io"      // the disk did not do as it was told
-	Other   = "other"   // permissions, mostly
-)
-
-// Troubles lists them all.
-var Troubles = []string{Full, Corrupt, IO, Other}
-
-// troubleOf names an error's kind.
-func troubleOf(err error) string {
-	switch codeOf(err) {
-	case sqlite3.SQLITE_FULL:
-		return Full
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return Corrupt
-	case sqlite3.SQLITE_IOERR:
-		if extended(err) == sqlite3.SQLITE_IOERR_SHMSIZE { // no room for the log's index
-			return Full
-		}
-		return IO
-	}
-	switch {
-	case errors.Is(err, errForeign), errors.Is(err, errDamaged):
-		return Corrupt
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return Full
-	case errors.Is(err, syscall.EIO):
-		return IO
-	}
-	return Other
-}
-
-// codeOf gives SQLite's primary result code; 0 where the error is none of SQLite's.
-func codeOf(err error) int { return extended(err) & 0xff }
-
-func extended(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		return e.Code()
-	}
-	return 0
 }
 
 // each runs a query and gives its rows to scan, one by one.

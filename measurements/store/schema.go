@@ -16,7 +16,6 @@ const applicationID = 0x74656c6c
 // Times are milliseconds since 1970. A round's time stands at each of its measurements, so that evidence
 // whose verdict was lost is found and grows old, too.
 var migrations = []string{`
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE blobs (
 	id     INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: measurements refer to it
 	sha256 BLOB NOT NULL UNIQUE,              -- of the bytes before packing
@@ -65,6 +64,8 @@ CREATE TABLE outbox (
 	body    BLOB NOT NULL
 );
 CREATE INDEX outbox_by_kind ON outbox (kind, seq);
+-- Numbers begin with the time, so that a database that takes a damaged one's place gives none again.
+INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', CAST(unixepoch('subsec') * 1000000 AS INTEGER));
 `}
 
 // ErrNewer is wrapped where a database was written by a later version of this program.
