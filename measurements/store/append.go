@@ -38,14 +38,15 @@ func (s *Store) Append(round measurements.Round, v measurements.RoundVerdict) er
 // Keep is Append with what else must be on the disk if the round is. A measurement or a document that
 // can't be written as JSON is an error and left out; the others are kept.
 func (s *Store) Keep(k *Kept) error {
-	documents, failed := marshalStates(k.States)
+	p := newPacker()
+	documents, failed := marshalStates(p, k.States)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	var bad error              // of the last attempt
 	var dropped map[string]int // as well
 	err := s.write(func(tx *sql.Tx) (err error) {
-		if bad, err = s.insertRound(tx, k); err != nil {
+		if bad, err = insertRound(tx, p, k); err != nil {
 			return err
 		}
 		if err := saveDocuments(tx, documents, now); err != nil {
@@ -66,8 +67,8 @@ func (s *Store) Keep(k *Kept) error {
 }
 
 // insertRound is nil, nil where all of the round went in.
-func (s *Store) insertRound(tx *sql.Tx, k *Kept) (refused, err error) {
-	w := &writer{tx: tx, started: k.Round.Started.UnixMilli(), ids: map[[sha256.Size]byte]int64{}}
+func insertRound(tx *sql.Tx, p *packer, k *Kept) (refused, err error) {
+	w := &writer{tx: tx, packer: p, started: k.Round.Started.UnixMilli(), ids: map[[sha256.Size]byte]int64{}}
 	for _, m := range append([]measurements.Measurement{k.Round.Gate}, k.Round.Apps...) {
 		if m.App == "" {
 			continue // a round that was stopped before its gate was measured
@@ -81,11 +82,11 @@ func (s *Store) insertRound(tx *sql.Tx, k *Kept) (refused, err error) {
 			refused = errors.Join(refused, fmt.Errorf("measurement %s of %s: %w", m.ID, m.App, err))
 			continue
 		}
-		if _, err := tx.Exec("INSERT"+intoMeasurements, m.ID, m.Round, w.started, m.App, m.Software.Rules, m.Software.Catalogue, pack(document)); err != nil {
+		if _, err := tx.Exec("INSERT"+intoMeasurements, m.ID, m.Round, w.started, m.App, m.Software.Rules, m.Software.Catalogue, p.pack(document)); err != nil {
 			return nil, err
 		}
 	}
-	judged, err := encodeJudged(&Judged{Round: k.Round.ID, Rules: measurements.RulesVersion, Verdict: k.Verdict})
+	judged, err := encodeJudged(p, &Judged{Round: k.Round.ID, Rules: measurements.RulesVersion, Verdict: k.Verdict})
 	if err != nil {
 		return errors.Join(refused, fmt.Errorf("verdict: %w", err)), nil
 	}
@@ -100,17 +101,18 @@ const (
 	intoVerdicts     = " INTO verdicts (round, started, rules, body) VALUES (?, ?, ?, ?)"
 )
 
-func encodeJudged(j *Judged) ([]byte, error) {
+func encodeJudged(p *packer, j *Judged) ([]byte, error) {
 	document, err := json.Marshal(j)
 	if err == nil {
 		err = ooni.CheckSize(document)
 	}
-	return pack(document), err
+	return p.pack(document), err
 }
 
 // writer keeps the bytes that come again.
 type writer struct {
-	tx      *sql.Tx
+	tx *sql.Tx
+	*packer
 	started int64 // of the round
 	ids     map[[sha256.Size]byte]int64
 	err     error // of the database
@@ -125,7 +127,7 @@ func (w *writer) blob(b []byte) (id int64, err error) {
 	err = w.tx.QueryRow("SELECT id FROM blobs WHERE sha256 = ?", sum[:]).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		var r sql.Result
-		if r, err = w.tx.Exec("INSERT INTO blobs (sha256, body) VALUES (?, ?)", sum[:], pack(b)); err == nil {
+		if r, err = w.tx.Exec("INSERT INTO blobs (sha256, body) VALUES (?, ?)", sum[:], w.pack(b)); err == nil {
 			id, err = r.LastInsertId()
 		}
 	}

@@ -83,7 +83,7 @@ func TestArchiveOfCopy(t *testing.T) {
 // A stranger's database can tell lies, and nothing worse: each row that can't be used is told with its
 // place, and costs nothing else.
 func TestArchiveOfHostileDatabase(t *testing.T) {
-	bomb := pack(make([]byte, 40<<20))
+	bomb := newPacker().pack(make([]byte, 40<<20))
 	for name, test := range map[string]struct {
 		sql  string
 		args []any
@@ -95,12 +95,12 @@ func TestArchiveOfHostileDatabase(t *testing.T) {
 		"a bomb":                    {"UPDATE measurements SET body = ? WHERE id = 'a-line'", []any{bomb}, "row 3 of measurements: more than"},
 		"a body of another row":     {"UPDATE measurements SET body = (SELECT body FROM measurements WHERE id = 'a-control') WHERE id = 'a-line'", nil, "another than its row's"},
 		"a certificate too many":    {"DELETE FROM blobs", nil, "blob 1: sql: no rows"},
-		"another certificate":       {"UPDATE blobs SET body = ?", []any{pack([]byte("another"))}, "SHA-256"},
+		"another certificate":       {"UPDATE blobs SET body = ?", []any{newPacker().pack([]byte("another"))}, "SHA-256"},
 		"a certificate of a bomb":   {"UPDATE blobs SET body = ?", []any{bomb}, "blob 1: more than"},
-		"an observation too many":   {"UPDATE measurements SET body = ? WHERE id = 'a-line'", []any{pack([]byte(`{"id":"a-line","round":"a","app":"line","started":"2026-11-23T08:00:00Z","targets":[],"observations":[],"blobs":[{"o":0,"chain":[1]}]}`))}, "no observation 0"},
-		"words that are none":       {"UPDATE measurements SET body = ? WHERE id = 'a-line'", []any{pack([]byte(`{"id":"a-line","round":"a","app":""}`))}, "app is empty"},
+		"an observation too many":   {"UPDATE measurements SET body = ? WHERE id = 'a-line'", []any{newPacker().pack([]byte(`{"id":"a-line","round":"a","app":"line","started":"2026-11-23T08:00:00Z","targets":[],"observations":[],"blobs":[{"o":0,"chain":[1]}]}`))}, "no observation 0"},
+		"words that are none":       {"UPDATE measurements SET body = ? WHERE id = 'a-line'", []any{newPacker().pack([]byte(`{"id":"a-line","round":"a","app":""}`))}, "app is empty"},
 		"a round's name is a novel": {"UPDATE measurements SET round = ? WHERE id = 'a-line'", []any{strings.Repeat("x", 1000)}, "more than 256 bytes"},
-		"a verdict that is none":    {"UPDATE verdicts SET body = ?", []any{pack([]byte("{"))}, "row 1 of verdicts: unexpected end"},
+		"a verdict that is none":    {"UPDATE verdicts SET body = ?", []any{newPacker().pack([]byte("{"))}, "row 1 of verdicts: unexpected end"},
 		"a time that is a word":     {"UPDATE measurements SET started = 'noon' WHERE id = 'a-line'", nil, "only a part of its measurements can be read"},
 		"a view":                    {"DROP TABLE measurements; CREATE VIEW measurements AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i AS id FROM n", nil, ""},
 		"somebody else's":           {"PRAGMA application_id = 1", nil, ""},

@@ -23,7 +23,7 @@ const databaseName = "telltale.db"
 // the log are small, since the machine may be.
 var pragmas = []string{
 	"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "fullfsync(1)", "checkpoint_fullfsync(1)",
-	"cache_size(-1024)", "temp_store(memory)", "wal_autocheckpoint(512)", "journal_size_limit(4194304)",
+	"cache_size(-512)", "temp_store(memory)", "wal_autocheckpoint(512)", "journal_size_limit(4194304)",
 	"cell_size_check(1)", "trusted_schema(0)", "secure_delete(fast)",
 }
 

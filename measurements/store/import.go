@@ -82,6 +82,7 @@ type imported struct {
 
 // importFrom takes lines in, whatever they are. Only reading and writing can fail.
 func (s *Store) importFrom(r io.Reader, started map[string]int64) (lines, refused int, err error) {
+	p := newPacker()
 	var batch []imported
 	flush := func() error {
 		if len(batch) == 0 {
@@ -89,7 +90,7 @@ func (s *Store) importFrom(r io.Reader, started map[string]int64) (lines, refuse
 		}
 		bad := 0
 		err := s.write(func(tx *sql.Tx) (err error) {
-			bad, err = insertImported(tx, batch, started)
+			bad, err = insertImported(tx, p, batch, started)
 			return err
 		})
 		refused, batch = refused+bad, batch[:0]
@@ -132,15 +133,15 @@ func parseImported(text []byte) (imported, error) {
 }
 
 // insertImported writes lines. The time of a round is that of the first measurement that is seen of it.
-func insertImported(tx *sql.Tx, batch []imported, started map[string]int64) (refused int, err error) {
-	w := &writer{tx: tx, ids: map[[sha256.Size]byte]int64{}}
+func insertImported(tx *sql.Tx, p *packer, batch []imported, started map[string]int64) (refused int, err error) {
+	w := &writer{tx: tx, packer: p, ids: map[[sha256.Size]byte]int64{}}
 	for _, in := range batch {
 		if in.verdict != nil {
 			at, known := started[in.verdict.Round]
 			if !known {
 				at = in.verdict.Verdict.Started.UnixMilli()
 			}
-			document, err := encodeJudged(in.verdict)
+			document, err := encodeJudged(p, in.verdict)
 			if err != nil {
 				refused++
 				continue
@@ -163,7 +164,7 @@ func insertImported(tx *sql.Tx, batch []imported, started map[string]int64) (ref
 			refused++
 			continue
 		}
-		if _, err := tx.Exec("INSERT OR IGNORE"+intoMeasurements, m.ID, m.Round, w.started, m.App, m.Software.Rules, m.Software.Catalogue, pack(document)); err != nil {
+		if _, err := tx.Exec("INSERT OR IGNORE"+intoMeasurements, m.ID, m.Round, w.started, m.App, m.Software.Rules, m.Software.Catalogue, p.pack(document)); err != nil {
 			return 0, err
 		}
 	}

@@ -47,6 +47,9 @@ func (s *Store) tidy(now time.Time, patience time.Duration) {
 	}
 	s.shrink(deadline)
 	s.deleteFiles(now)
+	if s.db != nil {
+		_, _ = s.db.Exec("PRAGMA shrink_memory") // until the next round somebody else has use for it
+	}
 }
 
 // deleteChunk deletes some of the rounds that must go, oldest first, and says how many.

@@ -22,7 +22,7 @@ const maxState = 16 << 20
 // SaveState keeps v, as JSON, under a name of small letters, digits and hyphens. The old value stays until
 // the new one is on the disk whole.
 func (s *Store) SaveState(name string, v any) error {
-	documents, err := marshalStates(map[string]any{name: v})
+	documents, err := marshalStates(newPacker(), map[string]any{name: v})
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -42,7 +42,7 @@ type document struct {
 }
 
 // marshalStates leaves out what can't be written, and says so.
-func marshalStates(states map[string]any) (out []document, failed error) {
+func marshalStates(p *packer, states map[string]any) (out []document, failed error) {
 	for _, name := range slices.Sorted(maps.Keys(states)) {
 		err := checkName(name)
 		var b []byte
@@ -56,7 +56,7 @@ func marshalStates(states map[string]any) (out []document, failed error) {
 			failed = errors.Join(failed, fmt.Errorf("state %s: %w", name, err))
 			continue
 		}
-		out = append(out, document{name, pack(b)})
+		out = append(out, document{name, p.pack(b)})
 	}
 	return out, failed
 }
