@@ -39,24 +39,21 @@ func keepOnsets(tx *sql.Tx, epoch string, started int64, v *measurements.RoundVe
 // Onsets gives the blockings that were found in the time that the store covers, in the order in which
 // they began.
 func (s *Store) Onsets() ([]Onset, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.db == nil {
-		return nil, nil
-	}
 	var out []Onset
-	err := each(s.db, func(rows *sql.Rows) error {
-		var o Onset
-		var body []byte
-		if err := rows.Scan(&o.Epoch, &o.Ended, &body); err != nil {
-			return err
-		}
-		if err := json.Unmarshal(body, &o.Standing); err != nil {
-			return err
-		}
-		out = append(out, o)
-		return nil
-	}, "SELECT epoch, ended, body FROM onsets ORDER BY onset, app, target, layer, ip_family, signature")
+	err := s.view(func(q queryer) error {
+		return each(q, func(rows *sql.Rows) error {
+			var o Onset
+			var body []byte
+			if err := rows.Scan(&o.Epoch, &o.Ended, &body); err != nil {
+				return err
+			}
+			if err := json.Unmarshal(body, &o.Standing); err != nil {
+				return err
+			}
+			out = append(out, o)
+			return nil
+		}, "SELECT epoch, ended, body FROM onsets ORDER BY onset, app, target, layer, ip_family, signature")
+	})
 	if err != nil {
 		return nil, fmt.Errorf("store: onsets: %w", err)
 	}

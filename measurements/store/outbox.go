@@ -94,22 +94,19 @@ func (s *Store) tellDropped(kinds map[string]int) {
 
 // Next gives the oldest messages of a kind that are not delivered yet, at most n, in their order.
 func (s *Store) Next(kind string, n int) ([]Message, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.db == nil {
-		return nil, nil
-	}
 	var out []Message
-	err := each(s.db, func(rows *sql.Rows) error {
-		m := Message{Kind: kind}
-		var created int64
-		if err := rows.Scan(&m.Seq, &created, &m.Body); err != nil {
-			return err
-		}
-		m.Created = time.UnixMilli(created).UTC()
-		out = append(out, m)
-		return nil
-	}, "SELECT seq, created, body FROM outbox WHERE kind = ? ORDER BY seq LIMIT ?", kind, n)
+	err := s.view(func(q queryer) error {
+		return each(q, func(rows *sql.Rows) error {
+			m := Message{Kind: kind}
+			var created int64
+			if err := rows.Scan(&m.Seq, &created, &m.Body); err != nil {
+				return err
+			}
+			m.Created = time.UnixMilli(created).UTC()
+			out = append(out, m)
+			return nil
+		}, "SELECT seq, created, body FROM outbox WHERE kind = ? ORDER BY seq LIMIT ?", kind, n)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("store: outbox: %w", err)
 	}

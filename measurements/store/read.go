@@ -79,9 +79,13 @@ func (s *Store) view(read func(queryer) error) error {
 	if s.db == nil {
 		return nil
 	}
-	err := read(s.db)
+	return s.met(read(s.db))
+}
+
+// met notes damage that showed while reading: the next change sets the database aside.
+func (s *Store) met(err error) error {
 	if err != nil && !s.options.ReadOnly && troubleOf(err) == Corrupt {
-		s.found = err // the next change sets it aside
+		s.found = err
 	}
 	return err
 }

@@ -78,6 +78,7 @@ func (s *Store) LoadState(name string, v any) error {
 	}
 	s.mu.Lock()
 	b, err := s.loadDocument(name)
+	err = s.met(err)
 	s.mu.Unlock()
 	if errors.Is(err, sql.ErrNoRows) {
 		b, err = readBounded(s.keyPath(name)) // of the first format, until the next one is saved
