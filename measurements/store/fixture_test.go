@@ -41,9 +41,9 @@ func rounds(t testing.TB, n int, rules ...netlab.Rule) (out []judged) {
 			t.Error(err)
 			return
 		}
-		plan := &probe.Plan{Host: w.Host(), Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
+		plan := &probe.Plan{Host: w.Host(), Apps: w.Apps(cfg.Apps...), Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 			Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel, Ledger: schedule.NewLedger(cfg.Residual), Suspicion: &schedule.Suspicion{},
-			Spread: time.Minute, VolumeEvery: 32, EpochKey: probe.NewEpochKey()}
+			Spread: time.Minute, VolumeEvery: 32, IdentityEvery: 7 * 96, EpochKey: probe.NewEpochKey()}
 		var history measurements.History
 		for range n {
 			round := plan.Run(context.Background())

@@ -147,8 +147,12 @@ func TestKill(t *testing.T) {
 	if acked < kills {
 		t.Errorf("%d acknowledged rounds say little about %d kills", acked, kills)
 	}
-	if worst := opening[len(opening)-1]; worst > 10*time.Second {
-		t.Errorf("opened in %v; a busy machine is slow, but not so slow", worst)
+	most := 10 * time.Second // a busy machine is slow, but not so slow
+	if os.Getenv("TELLTALE_KILLS") != "" {
+		most = time.Second // who asks for the bar has a quiet one
+	}
+	if worst := opening[len(opening)-1]; worst > most {
+		t.Errorf("opened in %v, want at most %v", worst, most)
 	}
 }
 
