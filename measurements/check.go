@@ -30,7 +30,7 @@ var (
 	controls   = []Control{T, N, X, D, V, P, F, R}
 	families   = []Family{IPv4, IPv6}
 	origins    = []Origin{FromSystem, FromTrusted, FromCatalogue, FromHelper}
-	shapes     = []Shape{Small, Default}
+	shapes     = []Shape{Small, Default, Old}
 	pins       = []string{"loopback", "private", "public"}
 	chainRoots = []string{RootBundle, RootExtra, RootTarget, RootSystem, RootNone}
 	endings    = []string{EndedComplete, EndedByBytes, EndedByTime, EndedByStall, EndedByFailure}

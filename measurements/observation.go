@@ -103,15 +103,17 @@ const (
 	FromHelper    Origin = "helper"    // announced by the reference vantage for control X: no address of the target's
 )
 
-// Shape is the form of our ClientHello. The two differ in size alone: what a filter that does not
+// Shape is the form of our ClientHello. The first two differ in size alone: what a filter that does not
 // reassemble, or a path that loses large packets, treats differently.
 type Shape string
 
 // The shapes. Small fits one TCP segment and one QUIC datagram (X25519 alone); Default is Go's
-// own, with the post-quantum key share, and needs two of each.
+// own, with the post-quantum key share, and needs two of each. Old offers TLS 1.2 alone, in which the
+// server's certificate passes in clear (RFC 5246, section 7.4.2).
 const (
 	Small   Shape = "small"
 	Default Shape = "default"
+	Old     Shape = "tls12"
 )
 
 // Seconds is a duration that JSON shows in seconds.

@@ -32,11 +32,11 @@ import (
 // to a false alarm is e^h trials or more.
 //
 // The bound is wanted for a vantage as a whole. Its trials are at least 20 minutes apart, 72 a day. Its
-// series: 45 targets (what the metrics are dimensioned for) in two families, at each at most 22
-// signatures that repetition may raise (repetitions): 1,980. Three tests on each:
+// series: 45 targets (what the metrics are dimensioned for) in two families, at each at most 24
+// signatures that repetition may raise (repetitions): 2,160. Three tests on each:
 //
-//	confirmed, one false in ten years:  n = 72 · 3652.5 · 1980 · 3 = 1.56e9,  h = ln n = 21.2
-//	likely, one false in a month:       n = 72 · 30.4 · 1980 · 3   = 1.30e7,  h = ln n = 16.4
+//	confirmed, one false in ten years:  n = 72 · 3652.5 · 2160 · 3 = 1.70e9,  h = ln n = 21.3
+//	likely, one false in a month:       n = 72 · 30.4 · 2160 · 3   = 1.42e7,  h = ln n = 16.5
 //
 // Confirmed besides needs three failures that span two hours (contract). What the bound does not cover
 // is a benign cause that respects no p0, as a server that resets one of its names for hours and answers

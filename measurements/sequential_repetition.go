@@ -34,6 +34,7 @@ var repetitions = map[Signature]Repetition{
 	TLSAlertSNI:    {server, server},
 	TLSNotTLSSig:   {server, server},
 	TLSMITM:        {server, server},
+	TLSResetCert:   {server, server},
 	HTTPRedirect:   {server, server},
 	QUICAlertSNI:   {server, server},
 	QUICRefused:    {server, server},
@@ -55,6 +56,7 @@ var repetitions = map[Signature]Repetition{
 	// name: while it lasts, it is one failure a day, however often we look. Few outages last days. A
 	// block that lets some through is seen much sooner: an outage doesn't come and go by the hour.
 	TLSTimeoutSNI:  {decorrelation, outage},
+	TLSTimeoutCert: {decorrelation, outage},
 	TLSEOFSNI:      {decorrelation, outage},
 	QUICTimeoutSNI: {decorrelation, outage},
 	DNSTimeoutSig:  {decorrelation, outage},

@@ -29,6 +29,8 @@ const (
 	TLSTimeoutSNI         Signature = "tls.timeout.sni"
 	TLSEOFSNI             Signature = "tls.eof.sni"
 	TLSAlertSNI           Signature = "tls.alert.sni"
+	TLSResetCert          Signature = "tls.reset.cert"
+	TLSTimeoutCert        Signature = "tls.timeout.cert"
 	TLSResetOther         Signature = "tls.reset.other"
 	TLSTimeoutOther       Signature = "tls.timeout.other"
 	TLSEOFOther           Signature = "tls.eof.other"

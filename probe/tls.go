@@ -110,7 +110,10 @@ func (in TLSInput) config(state *shown, least uint16) *tls.Config {
 		InsecureSkipVerify: true,
 		VerifyConnection:   state.set,
 	}
-	if in.shape() == measurements.Small {
+	if in.shape() == measurements.Old {
+		c.MinVersion, c.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+	}
+	if in.shape() != measurements.Default {
 		// Without the post-quantum key share, which alone has 1,216 bytes, a hello fits one segment.
 		c.CurvePreferences = []tls.CurveID{tls.X25519}
 	}

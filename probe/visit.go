@@ -311,10 +311,13 @@ func (c chain) visitTLS(ctx context.Context, t Target, sp spot, w Probe, neutral
 	if neutral && c.locates(t, host) && c.locate(ctx, t, host) {
 		return false
 	}
-	if !c.p.Thorough && !(neutral && shape == measurements.Default) {
-		return c.tls(ctx, host, path, shape, appBody)
+	if c.p.Thorough || neutral && shape == measurements.Default {
+		shape = measurements.Default
+		if !c.tls(ctx, host, "", measurements.Small, 0) {
+			return false
+		}
 	}
-	return c.tls(ctx, host, "", measurements.Small, 0) && c.tls(ctx, host, path, measurements.Default, appBody)
+	return c.tls(ctx, host, path, shape, appBody) && (!neutral || c.visitOld(ctx, t, sp))
 }
 
 func (c chain) visitHTTP(ctx context.Context, t Target, host string, neutral bool) bool {

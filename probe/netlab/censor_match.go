@@ -12,6 +12,9 @@ import (
 // suits says whether what the rule does can be done to such a packet at all. What can't is no case for
 // the rule: it neither fires nor keeps others from it.
 func (r *Rule) suits(transport string, e event) bool {
+	if e.protocol == Certificate {
+		return r.Action == Drop || r.Action == Reset
+	}
 	switch r.Action {
 	case AcceptReset, AcceptClose:
 		return e.protocol == TCP

@@ -63,6 +63,8 @@ const (
 	FaultNewKeys            FaultKind = "new_keys"            // the app's servers have changed their keys
 	FaultAppRefuses         FaultKind = "app_refuses"         // a data centre answers with its transport's error
 	FaultUnproved           FaultKind = "unproved"            // no longer sends the header that the app alone sent
+	FaultRefusesOld         FaultKind = "refuses_old"         // has given up TLS 1.2 for Host: alert 70
+	FaultSwallowsOld        FaultKind = "swallows_old"        // the same, without a word
 	FaultDNSFilter          FaultKind = "dns_filter"          // the home router answers 0.0.0.0 for Host
 )
 
@@ -72,7 +74,7 @@ var FaultKinds = []FaultKind{
 	FaultIncompleteChain, FaultNewAuthority,
 	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
 	FaultServfail, FaultSlow, FaultNegativeCache, FaultDNSFilter,
-	FaultNewKeys, FaultAppRefuses, FaultUnproved,
+	FaultNewKeys, FaultAppRefuses, FaultUnproved, FaultRefusesOld, FaultSwallowsOld,
 }
 
 // trouble is what is wrong with a machine.
@@ -99,5 +101,7 @@ type siteTrouble struct {
 	newAuthority  bool
 	unknown       bool
 	unproved      bool
+	refusesOld    bool
+	swallowsOld   bool
 	mute          bool
 }

@@ -127,6 +127,10 @@ func (s *site) afflict(f Fault) bool {
 		t.unknown = true
 	case FaultMuteName:
 		t.mute = true
+	case FaultRefusesOld:
+		t.refusesOld = true
+	case FaultSwallowsOld:
+		t.swallowsOld = true
 	case FaultUnproved:
 		t.unproved = true
 	default:

@@ -25,6 +25,8 @@ type flow struct {
 	deaf           bool    // nothing comes back any more
 	cut            *Rule   // acts on the server's stream after cut.After bytes
 	came           int64   // bytes of the server's stream so far
+	shown          []byte  // the server's first bytes, while a certificate may come
+	certified      bool    // it came, or none will
 	stuck          [2]bool // a segment is lost for good, outward and inward: nothing behind it is ever read
 	rate           int64   // throttled to, bit/s
 	free           [2]time.Time
@@ -114,6 +116,14 @@ func (f *flow) inward(out *half, part []byte) {
 	f.mu.Lock()
 	if f.ended() || f.deaf {
 		f.mu.Unlock()
+		return
+	}
+	if r, passes := f.meetsCertificate(part); r != nil {
+		f.dead = true
+		f.mu.Unlock()
+		if at := f.deliver(inward, out, part[:passes]); r.Action == Reset {
+			out.finish(syscall.ECONNRESET, at)
+		}
 		return
 	}
 	r := f.cut

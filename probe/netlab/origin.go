@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -62,14 +63,15 @@ func (m *machine) server() *http.Server {
 func (m *machine) tlsConfig(protocols ...string) *tls.Config {
 	refusing := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: protocols}
 	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		NextProtos: protocols,
-		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return m.certificateFor(hello.ServerName)
-		},
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     protocols,
+		GetCertificate: m.certificateOf,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			if m.refusesName(hello.ServerName) {
 				return refusing, nil
+			}
+			if m.refusesOld(hello) {
+				return &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: protocols, GetCertificate: m.certificateOf}, nil
 			}
 			return nil, m.hold(hello)
 		},
@@ -80,7 +82,8 @@ var errGone = errors.New("netlab: the machine is gone")
 
 // hold keeps a hello for a name whose backend hangs, until the machine stops.
 func (m *machine) hold(hello *tls.ClientHelloInfo) error {
-	if s := m.sites[strings.ToLower(hello.ServerName)]; s == nil || !s.trouble.mute {
+	s := m.sites[strings.ToLower(hello.ServerName)]
+	if s == nil || !s.trouble.mute && !(s.trouble.swallowsOld && old(hello)) {
 		return nil
 	}
 	select {
@@ -88,6 +91,16 @@ func (m *machine) hold(hello *tls.ClientHelloInfo) error {
 	case <-hello.Context().Done():
 	}
 	return errGone
+}
+
+// old says whether a hello offers nothing newer than TLS 1.2.
+func old(hello *tls.ClientHelloInfo) bool {
+	return !slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
+}
+
+func (m *machine) refusesOld(hello *tls.ClientHelloInfo) bool {
+	s := m.sites[strings.ToLower(hello.ServerName)]
+	return s != nil && s.trouble.refusesOld && old(hello)
 }
 
 func (m *machine) refusesName(name string) bool {
@@ -112,6 +125,10 @@ func (m *machine) leafFor(name string) leaf {
 		l.address = m.address
 	}
 	return l
+}
+
+func (m *machine) certificateOf(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return m.certificateFor(hello.ServerName)
 }
 
 // certificateFor is the chain that is shown to a name.

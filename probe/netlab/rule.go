@@ -88,6 +88,8 @@ const (
 	// Other matches the first bytes of a stream that is none of these; Clear those and a clear HTTP request.
 	Other Protocol = "other"
 	Clear Protocol = "clear"
+	// Certificate matches the names in a certificate that a server shows in clear, in TLS 1.2.
+	Certificate Protocol = "certificate"
 )
 
 // Action is what a rule does.
