@@ -43,6 +43,7 @@ func Tape(ctx context.Context, t Target) []Message {
 		case ProbeTLS, ProbeHTTPS, ProbeWSS, ProbeLEGY:
 			tp.hello(ctx, host, measurements.Small)
 			tp.hello(ctx, host, measurements.Default)
+			tp.hello(ctx, host, measurements.Old)
 		case ProbeH3:
 			tp.initial(ctx, host, measurements.Small)
 			tp.initial(ctx, host, measurements.Default)
@@ -104,7 +105,7 @@ func (tp *tape) mtproto(ctx context.Context, t Target, arm app.Transport) {
 		s := app.MTProtoServer{Key: key}
 		_ = s.Serve(far)
 	}()
-	c := &listener{Conn: near}
+	c := &listener{Conn: near, heard: make(chan struct{})}
 	_, _ = app.MTProto(ctx, c, app.MTProtoInput{Transport: arm, Keys: []*rsa.PublicKey{&key.PublicKey}, DC: t.DC, Identity: true, Host: taped.Addr().String()})
 	what := "MTProto, " + string(arm) + ": "
 	for i, b := range c.sent {
@@ -117,7 +118,7 @@ type tape struct{ out []Message }
 
 // listen runs a step on a connection on which nobody answers, and keeps what it writes.
 func (tp *tape) listen(what string, step func(net.Conn)) {
-	c := &listener{}
+	c := &listener{heard: make(chan struct{})}
 	step(c)
 	for _, b := range c.sent {
 		tp.out = append(tp.out, Message{What: what, Bytes: b})
@@ -136,7 +137,7 @@ func (tp *tape) dialled(what string, c *listener, step func(Host)) {
 func (tp *tape) resolve(ctx context.Context, host string) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c := &listener{}
+	c := &listener{heard: make(chan struct{})}
 	h := Host{Dial: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
 	h.Resolve(ctx, Resolver{URL: "udp://" + taped.Addr().String()}, host, measurements.IPv4)
 	if len(c.sent) > 0 {
@@ -148,7 +149,7 @@ func (tp *tape) resolve(ctx context.Context, host string) {
 const patience = 50 * time.Millisecond
 
 func (tp *tape) hello(ctx context.Context, host string, shape measurements.Shape) {
-	tp.dialled("ClientHello, "+string(shape), &listener{}, func(h Host) {
+	tp.dialled("ClientHello, "+string(shape), &listener{heard: make(chan struct{})}, func(h Host) {
 		conn, _ := h.Connect(ctx, taped)
 		_, _ = h.TLS(ctx, conn, TLSInput{Name: host, Shape: shape, ALPN: alpn})
 	})
@@ -157,7 +158,7 @@ func (tp *tape) hello(ctx context.Context, host string, shape measurements.Shape
 func (tp *tape) initial(ctx context.Context, host string, shape measurements.Shape) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tp.dialled("QUIC Initial, "+string(shape), &listener{waits: make(chan struct{})}, func(h Host) { _, _ = h.QUIC(ctx, taped, TLSInput{Name: host, Shape: shape}) })
+	tp.dialled("QUIC Initial, "+string(shape), &listener{heard: make(chan struct{}), patient: true}, func(h Host) { _, _ = h.QUIC(ctx, taped, TLSInput{Name: host, Shape: shape}) })
 }
 
 // listener keeps what is written to it. It has nothing to say of its own.
@@ -166,8 +167,11 @@ type listener struct {
 	mu   sync.Mutex
 	sent [][]byte
 
-	waits chan struct{} // closed with it, or at a deadline: a read waits for that. nil: a read ends at once
-	once  sync.Once
+	// A read waits for heard, then ends. Without the wait net/http may see the end of the connection before it
+	// has written what it wants to say.
+	heard   chan struct{} // closed by the first write, at a deadline and by Close
+	patient bool          // the first write does not: QUIC reads on
+	once    sync.Once
 }
 
 func (l *listener) Write(b []byte) (int, error) {
@@ -177,6 +181,9 @@ func (l *listener) Write(b []byte) (int, error) {
 	if l.Conn != nil {
 		return l.Conn.Write(b)
 	}
+	if !l.patient {
+		l.wake()
+	}
 	return len(b), nil
 }
 
@@ -184,8 +191,8 @@ func (l *listener) Read(b []byte) (int, error) {
 	if l.Conn != nil {
 		return l.Conn.Read(b)
 	}
-	if l.waits != nil {
-		<-l.waits
+	<-l.heard
+	if l.patient {
 		return 0, os.ErrDeadlineExceeded
 	}
 	return 0, io.EOF
@@ -201,9 +208,7 @@ func (l *listener) Close() error {
 
 // wake ends a read that waits, once for all.
 func (l *listener) wake() {
-	if l.waits != nil {
-		l.once.Do(func() { close(l.waits) })
-	}
+	l.once.Do(func() { close(l.heard) })
 }
 
 func (l *listener) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(taped) }
@@ -213,7 +218,7 @@ func (l *listener) LocalAddr() net.Addr {
 
 func (l *listener) SetDeadline(t time.Time) error { return l.set(net.Conn.SetDeadline, t) }
 func (l *listener) SetReadDeadline(t time.Time) error {
-	if !t.IsZero() && l.waits != nil {
+	if !t.IsZero() {
 		time.AfterFunc(time.Until(t), l.wake) // quic-go's way to end a read is a deadline that has passed
 	}
 	return l.set(net.Conn.SetReadDeadline, t)

@@ -1,3 +1,7 @@
+// Package app speaks the first words of the messengers' own protocols, as far as no account is needed, and
+// says what the answer proves: that the protocol is spoken at the other end, that somebody there answers to
+// what we asked, or that it is the holder of the app's own key. The servers of the emulated internet and of
+// the tests are here too, written beside the questions they answer.
 package app
 
 import "fmt"
