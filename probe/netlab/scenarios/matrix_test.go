@@ -49,6 +49,16 @@ func side(n int, f func(int)) {
 	wg.Wait()
 }
 
+// onceIsEnough skips, under the race detector, what plays the same worlds again: the code that could race is the
+// code that the matrix has run already, and some minutes of it have made the detector itself give up ("CHECK
+// failed: tsan_rtl.cpp").
+func onceIsEnough(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("the matrix has run this code under the race detector; what is needed, the run without it tells")
+	}
+}
+
 func results(t *testing.T) []*scenarios.Result {
 	t.Helper()
 	all, err := matrix()
@@ -161,6 +171,7 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 
 // Switching off any control makes at least one scenario wrong.
 func TestEveryControlIsNeeded(t *testing.T) {
+	onceIsEnough(t)
 	all, err := scenarios.All()
 	if err != nil {
 		t.Fatal(err)
@@ -189,6 +200,7 @@ func TestEveryControlIsNeeded(t *testing.T) {
 
 // Switching off any censor, or any fault of which something is expected, makes its scenario wrong.
 func TestEveryCensorIsNeeded(t *testing.T) {
+	onceIsEnough(t)
 	all, err := scenarios.All()
 	if err != nil {
 		t.Fatal(err)
