@@ -56,7 +56,7 @@ func TestJudgeRefusesDamage(t *testing.T) {
 	six := indexOf(t, app, func(o *ms.Observation) bool { return o.Operation != ms.Resolve && o.Addr().Is6() })
 	edit := func(value any, path ...any) string { return edited(t, app, value, path...) }
 	for what, test := range map[string]struct{ damaged, want string }{
-		"truncated":                 {string(app[:len(app)/2]), "unexpected end"},
+		"truncated":                 {string(app[:bytes.LastIndexByte(app[:len(app)/2], ',')]), "unexpected end"},
 		"a wrong type":              {edit("many", "observations"), "cannot unmarshal string"},
 		"a string for a time":       {edit("soon", "observations", 0, "duration"), "cannot unmarshal string"},
 		"a number that is none":     {strings.Replace(string(app), `"runtime":`, `"runtime":NaN,"x":`, 1), "invalid character 'N'"},

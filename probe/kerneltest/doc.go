@@ -15,7 +15,7 @@
 //
 // It takes root and Linux. Without them New skips the test and says why, unless the environment
 // holds TELLTALE_KERNEL_TESTS=require, as in CI: then it fails, because a test that is always
-// skipped proves nothing. Tests are named TestKernel…, so that CI can run them apart.
+// skipped proves nothing. With "skip" it always skips: they take minutes. Tests are named TestKernel…, so that CI can run them apart.
 //
 // Only tests import this package.
 package kerneltest

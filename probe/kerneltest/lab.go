@@ -21,7 +21,8 @@ const (
 // ServerAddrs is the number of addresses that the server owns in each family.
 const ServerAddrs = 32
 
-// Require is the environment variable that turns a skip into a failure when it is "require".
+// Require is the environment variable that turns a skip into a failure when it is "require", and every
+// kernel test into a skip when it is "skip".
 const Require = "TELLTALE_KERNEL_TESTS"
 
 // Lab is a network of its own. Any number of labs live side by side.
@@ -35,6 +36,9 @@ type Lab struct {
 // can't be built, or fails it if the environment requires one.
 func New(t testing.TB) *Lab {
 	t.Helper()
+	if os.Getenv(Require) == "skip" {
+		t.Skip("no kernel test: " + Require + "=skip")
+	}
 	l := &Lab{t: t}
 	if reason := l.missing(); reason != "" {
 		if os.Getenv(Require) == "require" {
