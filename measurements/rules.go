@@ -36,7 +36,7 @@ type Finding struct {
 // allRules are the rules of every set that ever judged, in the order in which they are tried. The first
 // that says anything about a failed case wins. The order is the argument: our own line first, then the
 // address, then the step, from proof in hand to silence; what no rule explains stays inconclusive.
-var allRules = concat(quotaRules, lineRules, householdRules, homeNameRules, congestionRules, addressRules, referenceRules, dnsRules, tcpRules, rootRules, certificateRules, shapeRules, tlsRules, httpRules, quicRules, appRules, volumeRules)
+var allRules = concat(quotaRules, lineRules, householdRules, homeNameRules, congestionRules, addressRules, referenceRules, dnsRules, tcpRules, rootRules, certificateRules, shapeRules, tlsRules, httpRules, quicRules, appRules, volumeRules, throttleRules)
 
 // Rules are today's, in that order.
 var Rules = rulesOf(RulesVersion)

@@ -10,16 +10,9 @@ import (
 const layerVolume Layer = "volume"
 
 const (
-	// extremely is the ratio from which a difference counts by itself (OONI dd-007).
-	extremely = 10
-	// plateau is the goodput at or below which a policer is at work, and plainly the ratio that must go
-	// with it (DESIGN section 4, throttle.*; Xue et al., IMC 2021: 130 to 150 kbit/s).
-	plateau = 256_000
-	plainly = 3
 	// sameCount is how far two counts may lie apart that are one: a tenth, and two segments.
 	sameCount    = 0.1
 	twoSegments  = 2 * 1460
-	medianNeeds  = 3
 	leastCut     = 4 << 10 // what dies before is the exchange's own failure
 	volumeSource = "net4people/bbs#417, #490 (16 to 20 KB freeze); Xue et al., Throttling Twitter, IMC 2021; OONI dd-007"
 )
@@ -68,32 +61,6 @@ var volumeRules = []Rule{
 			return nil
 		},
 	},
-	{
-		ID:         "volume-slow-with-name",
-		Since:      "2026-11-23.2",
-		Says:       "The same object from the same server comes many times slower under the target's name than under a neutral one, taken in turns.",
-		Layers:     []Layer{layerVolume},
-		Source:     volumeSource,
-		Signatures: []Signature{ThrottleSNI},
-		Needs:      "three transfers with each name, taken in turns, the slowest of control N's faster than the fastest of the target's, and medians that lie far apart",
-		Refuses:    "that a busy line or a slow server holds anything back",
-		Confidence: Likely,
-		Judge: func(c *Case) *Finding {
-			t, n := goodputs(c.transfers(T)), goodputs(c.transfers(N))
-			// Loss and a busy Wi-Fi make single transfers slow: three of each, taken in turns, and the best of
-			// the target's worse than the worst of the others.
-			if len(t) < medianNeeds || len(n) < medianNeeds || !slow(median(t), median(n)) || slices.Max(t) >= slices.Min(n) {
-				return nil
-			}
-			reason := fmt.Sprintf("%.0f kbit/s with the target's name, %.0f kbit/s with a neutral one (medians of %d and %d)", median(t)/1e3, median(n)/1e3, len(t), len(n))
-			return &Finding{State: Throttled, Signature: ThrottleSNI, Confidence: Likely, Reasons: []string{reason}}
-		},
-	},
-}
-
-// slow says whether a target's goodput is that of somebody who is held back.
-func slow(target, neutral float64) bool {
-	return target*extremely <= neutral || target <= plateau && target*plainly <= neutral
 }
 
 // transfers lists the case's own, or those of control N, in order of time.
@@ -101,7 +68,7 @@ func (c *Case) transfers(of Control) []*Observation {
 	var out []*Observation
 	for i := range c.view.m.Observations {
 		o := &c.view.m.Observations[i]
-		if o.Operation == Transfer && o.Transfer != nil && o.Target == c.Target.ID && o.Endpoint == c.Endpoint && o.Control == of {
+		if o.Operation == Transfer && o.Transfer != nil && o.Target == c.Target.ID && o.Endpoint == c.Endpoint && o.Control == of && o.Transport == c.T.Transport {
 			out = append(out, o)
 		}
 	}
@@ -112,7 +79,7 @@ func (c *Case) transfers(of Control) []*Observation {
 // cutOff says whether a transfer came to an end that is no end.
 func (c *Case) cutOff(o *Observation) bool {
 	ended := o.Transfer.Ended == EndedByStall || o.Transfer.Ended == EndedByFailure
-	return !o.OK() && ended && o.Transfer.Bytes >= leastCut
+	return o.Transport == "tls" && !o.OK() && ended && o.Transfer.Bytes >= leastCut
 }
 
 // neutralPasses says whether every transfer under a neutral name, and there is one, brought more.
@@ -140,33 +107,17 @@ func (c *Case) cutElsewhere(cut *Observation) bool {
 	return false
 }
 
-// goodputs lists those that say anything.
-func goodputs(transfers []*Observation) []float64 {
-	var out []float64
-	for _, o := range transfers {
-		if g := o.Transfer.Goodput(); o.OK() && g > 0 {
-			out = append(out, g)
-		}
-	}
-	return out
-}
-
-func median(in []float64) float64 {
-	sorted := slices.Sorted(slices.Values(in))
-	return sorted[len(sorted)/2]
-}
-
 // volumeCases are the targets' transfers, one case for each endpoint. What passes adds nothing to a
 // verdict: the visit has said so.
 func (v *view) volumeCases() []*Case {
 	var out []*Case
-	index := map[[2]string]*Case{}
+	index := map[[3]string]*Case{}
 	for i := range v.m.Observations {
 		o := &v.m.Observations[i]
 		if o.Operation != Transfer || o.Transfer == nil || o.Control != T {
 			continue
 		}
-		key := [2]string{o.Target, o.Endpoint}
+		key := [3]string{o.Target, o.Endpoint, o.Transport}
 		c := index[key]
 		if c == nil {
 			c = &Case{view: v, Target: v.targets[o.Target], Layer: layerVolume, Family: o.Family, Endpoint: o.Endpoint, Origin: o.Origin, Name: o.Name}
@@ -187,7 +138,7 @@ func shownIn(s Signature) Layer {
 	switch s {
 	case TLSCutoffSNI, TLSCutoffIP:
 		return LayerTLS
-	case ThrottleSNI:
+	case ThrottleSNI, ThrottleIP, ThrottleProtocol:
 		return LayerHTTP
 	}
 	return ""

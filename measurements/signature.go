@@ -42,6 +42,8 @@ const (
 	TLSCutoffSNI          Signature = "tls.cutoff.sni"
 	TLSCutoffIP           Signature = "tls.cutoff.ip"
 	ThrottleSNI           Signature = "throttle.sni"
+	ThrottleIP            Signature = "throttle.ip"
+	ThrottleProtocol      Signature = "throttle.protocol"
 
 	HTTPBlockpage   Signature = "http.blockpage"
 	HTTPRedirect    Signature = "http.redirect"

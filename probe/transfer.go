@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -29,13 +30,29 @@ var (
 func Transfer(ctx context.Context, conn net.Conn, in HTTPInput, stall time.Duration) measurements.Observation {
 	wire, transport := underneath(&conn)
 	s := beginOn(measurements.Transfer, transport, wire, in.Host)
+	return s.transfer(ctx, wire, in, stall, conn, func(ctx context.Context, x *exchange) error {
+		err := x.over(ctx, conn)
+		return x.cause(err, wire.Traffic().Err)
+	})
+}
+
+// TransferQUIC measures the same over HTTP/3 on an existing QUIC connection, and fails as HTTP3 does.
+// It closes conn.
+func TransferQUIC(ctx context.Context, conn *QUICConn, in HTTPInput, stall time.Duration) measurements.Observation {
+	s := beginOn(measurements.Transfer, "quic", conn.socket, in.Host)
+	o := s.transfer(ctx, conn.socket, in, stall, conn, func(ctx context.Context, x *exchange) error { return x.overQUIC(ctx, conn) })
+	o.QUIC = s.quicInfo(conn.socket)
+	return o
+}
+
+func (s *step) transfer(ctx context.Context, wire *Conn, in HTTPInput, stall time.Duration, conn io.Closer, over func(context.Context, *exchange) error) measurements.Observation {
 	in.MaxBody = transferBytes
 	mctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	m := newMeter(cancel, stall)
 	defer m.stop()
 	x := exchange{in: in, scheme: "https", port: wire.endpoint.Port(), meter: m}
-	err := x.over(mctx, conn)
+	err := over(mctx, &x)
 	s.stop()
 	_ = conn.Close()
 
@@ -52,7 +69,7 @@ func Transfer(ctx context.Context, conn net.Conn, in HTTPInput, stall time.Durat
 	default:
 		body.Ended = measurements.EndedComplete
 	}
-	o := s.end(wire, ended(ctx, x.cause(err, wire.Traffic().Err)))
+	o := s.end(wire, ended(ctx, err))
 	if body.Ended == measurements.EndedByStall {
 		o.Failure = measurements.Timeout
 	}

@@ -11,12 +11,10 @@ import (
 	"github.com/telltale-probe/telltale/measurements"
 )
 
-// serveBodies sends a body that is whole, one that is endless, one that stops, and one that dies.
-func serveBodies(t *testing.T) netip.AddrPort {
-	t.Helper()
+// bodies serves one that is whole, one that is endless, one that stops until done, and one that dies.
+func bodies(done <-chan struct{}) http.HandlerFunc {
 	const piece = 10 << 10
-	done := make(chan struct{})
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
 		pieces := map[string]int{"/whole": 7, "/endless": 100, "/stops": 2, "/dies": 2}[r.URL.Path]
 		for range pieces {
 			_, _ = w.Write(bytes.Repeat([]byte("z"), piece))
@@ -28,12 +26,45 @@ func serveBodies(t *testing.T) netip.AddrPort {
 		case "/dies":
 			panic(http.ErrAbortHandler)
 		}
-	}))
+	}
+}
+
+// serveBodies serves them over TLS, with h2 and HTTP/1.1.
+func serveBodies(t *testing.T) netip.AddrPort {
+	t.Helper()
+	done := make(chan struct{})
+	s := httptest.NewUnstartedServer(bodies(done))
 	s.EnableHTTP2 = true
 	s.TLS = serverConfig(good)
 	s.StartTLS()
 	t.Cleanup(func() { close(done); s.Close() })
 	return netip.MustParseAddrPort(s.Listener.Addr().String())
+}
+
+func TestTransferOverQUIC(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{})
+	at := serveQUIC(t, serverConfig(good, "h3"), bodies(done))
+	t.Cleanup(func() { close(done) })
+	for path, want := range map[string]struct {
+		ended       string
+		failed      bool
+		least, most int64
+	}{
+		"/whole":   {measurements.EndedComplete, false, 70 << 10, 70 << 10},
+		"/endless": {measurements.EndedByBytes, false, transferBytes, transferBytes},
+		"/stops":   {measurements.EndedByStall, true, 20 << 10, 20 << 10},
+		"/dies":    {measurements.EndedByFailure, true, 0, 20 << 10},
+	} {
+		conn, h := there.QUIC(within(t, patient), at, TLSInput{Name: site, Shape: measurements.Small})
+		if conn == nil {
+			t.Fatalf("%s: %s", path, h.Error)
+		}
+		o := TransferQUIC(within(t, patient), conn, HTTPInput{Host: site, Path: path}, brief)
+		if b := o.Transfer; b == nil || b.Ended != want.ended || o.OK() == want.failed || b.Bytes < want.least || b.Bytes > want.most || o.Transport != "quic" {
+			t.Errorf("%s: %+v, %s (%s)", path, b, o.Failure, o.Error)
+		}
+	}
 }
 
 func TestTransfer(t *testing.T) {

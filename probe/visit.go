@@ -89,7 +89,7 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	worked := p.visitEach(ctx, s, t, first, p.wantsNeutral(s.key(t)))
 	if worked && p.wantsVolume(t) {
 		for _, sp := range first {
-			p.volume(ctx, s, t, sp)
+			p.volume(ctx, s, t, sp, append(slices.Clone(first), rest...))
 		}
 	}
 	contradicted := o.DNS != nil && len(o.DNS.Late) > 0

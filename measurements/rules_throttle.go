@@ -1,0 +1,138 @@
+package measurements
+
+import (
+	"fmt"
+	"slices"
+)
+
+const (
+	// extremely is the ratio from which a difference counts by itself (OONI dd-007).
+	extremely = 10
+	// plateau is the goodput at or below which a policer is at work, and plainly the ratio that must go
+	// with it (DESIGN section 4, throttle.*; Xue et al., IMC 2021: 130 to 150 kbit/s).
+	plateau     = 256_000
+	plainly     = 3
+	medianNeeds = 3
+)
+
+var throttleRules = []Rule{
+	{
+		ID:         "volume-slow-with-name",
+		Since:      "2026-11-23.2",
+		Says:       "The same object from the same server comes many times slower under the target's name than under a neutral one, taken in turns.",
+		Layers:     []Layer{layerVolume},
+		Source:     volumeSource,
+		Signatures: []Signature{ThrottleSNI},
+		Needs:      "three transfers with each name, taken in turns, the slowest of control N's faster than the fastest of the target's, and medians that lie far apart",
+		Refuses:    "that a busy line or a slow server holds anything back",
+		Confidence: Likely,
+		Judge: func(c *Case) *Finding {
+			t, n := goodputs(c.transfers(T)), goodputs(c.transfers(N))
+			// Loss and a busy Wi-Fi make single transfers slow: three of each, taken in turns, and the best of
+			// the target's worse than the worst of the others.
+			if len(t) < medianNeeds || len(n) < medianNeeds || !slow(median(t), median(n)) || slices.Max(t) >= slices.Min(n) {
+				return nil
+			}
+			reason := fmt.Sprintf("%.0f kbit/s with the target's name, %.0f kbit/s with a neutral one (medians of %d and %d)", median(t)/1e3, median(n)/1e3, len(t), len(n))
+			return &Finding{State: Throttled, Signature: ThrottleSNI, Confidence: Likely, Reasons: []string{reason}}
+		},
+	},
+	{
+		ID:         "volume-slow-at-address",
+		Since:      "2026-11-23.2",
+		Says:       "Whatever the name, the object comes slowly from one address, and many times faster from another.",
+		Layers:     []Layer{layerVolume},
+		Source:     volumeSource,
+		Signatures: []Signature{ThrottleIP},
+		Needs:      "three slow transfers of target and control N each, and three of another address that lie between the first and the last of them",
+		Refuses:    "whether somebody dislikes the address, the way there is crowded, or the server is",
+		Judge: func(c *Case) *Finding {
+			t := goodputs(c.transfers(T))
+			if c.transport() == "quic" || !c.slowHere(t) {
+				return nil
+			}
+			if there := c.fastElsewhere(t); there > 0 {
+				return inconclusive(ThrottleIP, fmt.Sprintf("%.0f kbit/s from this address under every name, %.0f kbit/s from another; a crowded way or server looks the same", median(t)/1e3, there/1e3))
+			}
+			return nil
+		},
+	},
+	{
+		ID:         "volume-slow-over-quic",
+		Since:      "2026-11-23.2",
+		Says:       "The same object from the same address comes at a policer's rate over QUIC, and plainly faster over TCP, taken in turns.",
+		Layers:     []Layer{layerVolume},
+		Source:     volumeSource,
+		Signatures: []Signature{ThrottleProtocol},
+		Needs:      "three transfers over each, all over QUIC at or below a policer's plateau, and all over TCP at least three times faster",
+		Refuses:    "whether somebody holds QUIC back, or the line or the server all of UDP",
+		Judge: func(c *Case) *Finding {
+			// A policer's plateau alone counts: a server that sends more at once over TCP, or a proxy for TCP on
+			// the way, makes QUIC ten times slower too.
+			t, tcp := goodputs(c.transfers(T)), c.overTCP()
+			if c.transport() != "quic" || len(t) < medianNeeds || len(tcp) < medianNeeds || slices.Max(t) > plateau || slices.Max(t)*plainly > slices.Min(tcp) {
+				return nil
+			}
+			return inconclusive(ThrottleProtocol, fmt.Sprintf("%.0f kbit/s over QUIC, %.0f kbit/s over TCP; a line or a server that holds all UDP back looks the same", median(t)/1e3, median(tcp)/1e3))
+		},
+	},
+}
+
+// slowHere says that the target's object, and a neutral name's, came slowly from here each time: both are at
+// or below a policer's plateau.
+func (c *Case) slowHere(t []float64) bool {
+	n := goodputs(c.transfers(N))
+	return len(t) >= medianNeeds && len(n) >= medianNeeds && max(slices.Max(t), slices.Max(n)) <= plateau
+}
+
+// fastElsewhere is the same object's goodput at another address of the target, where it came many times
+// faster, in the midst of the slow ones; 0 where there is none.
+func (c *Case) fastElsewhere(t []float64) float64 {
+	own := c.transfers(T)
+	for _, d := range c.all {
+		if d == c || d.Target.ID != c.Target.ID || d.Name != c.Name || d.transport() != c.transport() || d.Addr() == c.Addr() {
+			continue
+		}
+		other := goodputs(slices.DeleteFunc(d.transfers(T), func(o *Observation) bool {
+			return o.Started.Before(own[0].Started) || o.Started.After(own[len(own)-1].Started)
+		}))
+		if len(other) >= medianNeeds && slow(median(t), median(other)) && slices.Max(t) < slices.Min(other) {
+			return median(other)
+		}
+	}
+	return 0
+}
+
+// overTCP lists the goodputs of the same object at the same address over TCP.
+func (c *Case) overTCP() []float64 {
+	for _, d := range c.all {
+		if d.Target.ID == c.Target.ID && d.Endpoint == c.Endpoint && d.Name == c.Name && d.transport() != "quic" {
+			return goodputs(d.transfers(T))
+		}
+	}
+	return nil
+}
+
+// transport is "quic" for what came over QUIC, else "tls".
+func (c *Case) transport() string { return c.T.Transport }
+
+// slow says whether a target's goodput is that of somebody who is held back.
+func slow(target, neutral float64) bool {
+	return target*extremely <= neutral || target <= plateau && target*plainly <= neutral
+}
+
+// goodputs lists those that say anything.
+func goodputs(transfers []*Observation) []float64 {
+	var out []float64
+	for _, o := range transfers {
+		if g := o.Transfer.Goodput(); o.OK() && g > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+func median(in []float64) float64 {
+	sorted := slices.Sorted(slices.Values(in))
+	return sorted[len(sorted)/2]
+}
