@@ -7,10 +7,10 @@ import (
 	"github.com/telltale-probe/telltale/measurements"
 )
 
-// oldEvery is in how many of the visits with control N a handshake in TLS 1.2 follows: about once in eight
-// hours for each target, where rounds are a quarter of an hour apart. Chosen by us: no browser of today makes
+// oldEvery is in how many of the visits with control N a handshake in TLS 1.2 follows: about twice a day
+// for each target, where rounds are a quarter of an hour apart. Chosen by us: no browser of today makes
 // one, so that a filter of certificates harms few, and what it costs comes out of everybody's budget.
-const oldEvery = 4
+const oldEvery = 8
 
 // visitOld makes a handshake in TLS 1.2 once the others have passed, control N first. In TLS 1.2 the server's
 // certificate passes in clear: what reads certificates, and not the names in hellos, shows here alone.
