@@ -37,6 +37,7 @@ type Config struct {
 	Placebo       probe.App       // hosts that nobody blocks, measured like an app; without targets there are none
 
 	Reference Reference
+	Push      Push
 
 	StorePath string // "" = StoreDir
 	Retention time.Duration
@@ -112,6 +113,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	c.readReference(root.Table("reference"))
 	c.readStore(root.Table("store"))
 	c.readWeb(root.Table("web"))
+	c.readPush(root.Table("push"))
 	root.Done()
 	if err := doc.Err(); err != nil {
 		return nil, err

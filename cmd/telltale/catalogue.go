@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
 )
@@ -62,6 +64,9 @@ func (k catalogueCmd) Run(c *cli, t terminal) error {
 			_, _ = fmt.Fprintln(t.out, "  and the helper that it announces: targets' names, where they alone may be what is filtered")
 		}
 	}
+	if receivers := pushLines(cfg); len(receivers) > 0 {
+		_, _ = fmt.Fprintf(t.out, "\nreceivers of what is found\n  %s\n", strings.Join(receivers, "\n  "))
+	}
 	_, _ = fmt.Fprintln(t.out, "\nresolvers, beside the machine's own")
 	for _, r := range cfg.Trusted {
 		_, _ = fmt.Fprintf(t.out, "  %s\n", r.URL)
@@ -107,6 +112,9 @@ func (checkCmd) Run(c *cli, t terminal) error {
 		targets += len(a.Targets)
 	}
 	_, _ = fmt.Fprintf(t.out, "fine: %d apps, %d targets, %d neutral hosts\n", len(cfg.Apps), targets, len(cfg.Controls))
+	for _, line := range pushLines(cfg) {
+		_, _ = fmt.Fprintln(t.out, "push: "+line)
+	}
 	if !cfg.Reference.Serve {
 		return nil
 	}
@@ -127,7 +135,8 @@ this machine, and neutral hosts and resolvers beside them. What that means:
     bring you trouble. Ask yourself whether you can bear it.
   - A filter that is triggered may block an address for everybody in your home
     for some minutes. telltale leaves it alone after a failure, for that reason.
-  - Nothing is sent to anybody but these hosts. Evidence stays on this machine.
+  - Nothing is sent to anybody but these hosts, unless you name a receiver in
+    [push] of the configuration. Evidence stays on this machine otherwise.
     Your own addresses are kept out of the network evidence as far as we can;
     keep the files to yourself all the same.
   - It uses at most the daily budget of the configuration, 100 MiB by default.
@@ -137,10 +146,14 @@ this machine, and neutral hosts and resolvers beside them. What that means:
 // consentCmd records the answer.
 type consentCmd struct {
 	Accept bool `help:"Record the answer yes without asking."`
+	NewID  bool `name:"new-id" help:"Draw another random id for what is pushed, and do no more. The daemon must be stopped."`
 }
 
 // Run shows what running this means, asks, and records a yes in the config file.
 func (k *consentCmd) Run(c *cli, t terminal) error {
+	if k.NewID {
+		return rollID(c, t)
+	}
 	_, _ = fmt.Fprint(t.out, consentText)
 	if !k.Accept {
 		_, _ = fmt.Fprint(t.out, "\nType yes if you agree: ")
@@ -158,6 +171,28 @@ func (k *consentCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(t.out, "Recorded in %s.\n", path)
+	return nil
+}
+
+// rollID gives this vantage another id at its receivers.
+func rollID(c *cli, t terminal) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	kept, err := store.Open(cfg.StorePath, store.Options{Retention: cfg.Retention, MaxSize: cfg.MaxSize, Log: c.logger(t.err)})
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("%w: stop 'telltale run' first", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }()
+	id, err := roll(kept)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(t.out, "The new id is %s. What waited under the old one is given up.\n", id)
 	return nil
 }
 

@@ -29,6 +29,7 @@ type daemon struct {
 	metrics *metrics.Metrics
 	every   func() time.Duration // until the next round
 	begun   bool                 // a round was made since the start
+	push    *pusher              // nil: nothing is pushed
 	// judged is told of every round.
 	judged func(*measurements.Round, *measurements.RoundVerdict)
 
@@ -136,7 +137,7 @@ func (d *daemon) keep(round *measurements.Round, verdict *measurements.RoundVerd
 	if err != nil {
 		delete(k.States, stateHistory)
 	}
-	err = errors.Join(d.store.Keep(&k), err)
+	err = errors.Join(d.push.with(round, &k, d.store.Keep), err)
 	d.metrics.StoreSize(d.store.Size())
 	if err != nil {
 		d.log.Error().Err(err).Msg("evidence could not be kept")

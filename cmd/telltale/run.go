@@ -44,10 +44,15 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	d.judged = speak.hear
+	d.push = &pusher{log: log, store: kept, metrics: counted}
+	defer d.push.close()
 	d.view = web.View{Version: version, Consent: !cfg.Consent.IsZero()}
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if err := d.push.configure(ctx, cfg); err != nil {
+		return err
+	}
 	consented := make(chan struct{})
 	var once sync.Once
 	agree := func(cfg *config.Config) {
@@ -67,6 +72,9 @@ func (runCmd) Run(c *cli, t terminal) error {
 				return err
 			}
 			if err := speak.configure(next); err != nil {
+				return err
+			}
+			if err := d.push.configure(ctx, next); err != nil {
 				return err
 			}
 			agree(next)

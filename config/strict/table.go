@@ -35,6 +35,9 @@ func (t *Table) Has(key string) bool {
 	return ok
 }
 
+// Keys gives the keys that are there, sorted: for a table whose keys are the writer's own.
+func (t *Table) Keys() []string { return slices.Sorted(maps.Keys(t.values)) }
+
 // Empty says whether the key is there and is a list without entries.
 func (t *Table) Empty(key string) bool {
 	list, ok := t.values[key].([]any)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"time"
@@ -25,19 +26,42 @@ const (
 )
 
 // Enqueue adds messages. What belongs to a round goes with it: see Kept.Outbox.
-func (s *Store) Enqueue(messages ...Message) error {
+func (s *Store) Enqueue(messages ...Message) error { return s.EnqueueWith(nil, messages...) }
+
+// EnqueueWith is Enqueue with documents that must be on the disk if the messages are; see SaveState.
+func (s *Store) EnqueueWith(states map[string]any, messages ...Message) error {
+	documents, err := marshalStates(newPacker(), states)
+	if err != nil {
+		return fmt.Errorf("store: outbox: %w", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var dropped map[string]int
-	err := s.write(func(tx *sql.Tx) (err error) {
-		dropped, err = s.enqueue(tx, messages, time.Now())
+	now := time.Now()
+	err = s.write(func(tx *sql.Tx) (err error) {
+		if err := saveDocuments(tx, documents, now); err != nil {
+			return err
+		}
+		dropped, err = s.enqueue(tx, messages, now)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("store: outbox: %w", err)
 	}
+	s.forget(documents)
 	s.tellDropped(dropped)
 	return nil
+}
+
+// Waiting is how many messages of a kind are not delivered yet.
+func (s *Store) Waiting(kind string) (n int, err error) {
+	err = s.view(func(q queryer) error {
+		return q.QueryRowContext(context.Background(), "SELECT count(*) FROM outbox WHERE kind = ?", kind).Scan(&n)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store: outbox: %w", err)
+	}
+	return n, nil
 }
 
 func checkMessages(messages []Message) error {

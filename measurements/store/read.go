@@ -4,8 +4,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"math"
+	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
 )
@@ -120,6 +122,20 @@ func (s *Store) round(from *reader, k roundKey) (r measurements.Round, errs []er
 		errs = append(errs, err)
 	}
 	return r, errs
+}
+
+// Round gives one round, by its id and start, as Rounds does. Where there is none, or no more, the error wraps
+// fs.ErrNotExist; where a part can't be read, the round holds the rest.
+func (s *Store) Round(id string, started time.Time) (measurements.Round, error) {
+	var from reader
+	r, errs := s.round(&from, roundKey{started.UnixMilli(), id})
+	if len(errs) == 0 && r.ID == "" {
+		errs = append(errs, fs.ErrNotExist)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return r, fmt.Errorf("store: round %.64q: %w", id, err)
+	}
+	return r, nil
 }
 
 // put adds a measurement to its round.
