@@ -15,12 +15,19 @@ const (
 )
 
 // backoff counts failures in a row. The zero value is none.
-type backoff struct{ failures int }
+type backoff struct {
+	failures int
+	least    time.Duration // 0 is leastWait
+}
 
 // next is how long to wait now: twice as long each time, a random half of it left out, and never less than
 // the receiver asked for. What it asked for is lengthened at random too: others were told the same.
 func (b *backoff) next(after time.Duration) time.Duration {
-	wait := min(leastWait<<min(b.failures, 16), mostWait)
+	wait := leastWait
+	if b.least > 0 {
+		wait = b.least
+	}
+	wait = min(wait<<min(b.failures, 16), mostWait)
 	b.failures++
 	wait -= rand.N(wait/2 + 1)
 	if after = min(after, mostAfter); after > 0 {

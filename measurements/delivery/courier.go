@@ -77,6 +77,8 @@ type Courier struct {
 	// Pause is the mean time between two requests while messages wait, so that a week's worth does not fall
 	// on the receiver, and on the volunteer's line, at once; 0 is none.
 	Pause time.Duration
+	// Least is how long to wait after a first failure; 0 is what is right for a receiver on the internet.
+	Least time.Duration
 	// Wake is sent to when there is something new. Optional: the outbox is looked at every minute as well.
 	Wake <-chan struct{}
 }
@@ -86,7 +88,7 @@ const lookEvery = time.Minute
 
 // Run delivers until ctx ends, and returns at once then. A message under way is sent again next time.
 func (c *Courier) Run(ctx context.Context) {
-	var wait backoff
+	wait := backoff{least: c.Least}
 	alone := 0 // so many messages go one by one, since a batch with them was refused
 	for ctx.Err() == nil {
 		n := max(c.Batch, 1)
@@ -132,7 +134,7 @@ func (c *Courier) Run(ctx context.Context) {
 		if !c.forget(ctx, messages[len(messages)-1].Seq, &wait) {
 			return
 		}
-		wait = backoff{}
+		wait.failures = 0
 		sleep(ctx, c.pause())
 	}
 }

@@ -23,7 +23,16 @@ const (
 	maxMessages   = 1 << 16  // in all
 	outboxDefault = 64 << 20 // bytes in all, where the store has no largest size
 	outboxPart    = 5        // else: a fifth of that
+	// outboxSlack is the part of these that may be added before all of it is added up again, which reads every
+	// page: a small machine that is offline for weeks has better things to do with each message.
+	outboxSlack = 64
 )
+
+// outboxAdded is what was added to the outbox since all of it was added up; known says that it ever was.
+type outboxAdded struct {
+	known           bool
+	bytes, messages int64
+}
 
 // Enqueue adds messages. What belongs to a round goes with it: see Kept.Outbox.
 func (s *Store) Enqueue(messages ...Message) error { return s.EnqueueWith(nil, messages...) }
@@ -94,6 +103,10 @@ func (s *Store) enqueue(tx *sql.Tx, messages []Message, now time.Time) (dropped 
 	if s.options.Retention > 0 {
 		oldest = now.Add(-s.options.Retention).UnixMilli()
 	}
+	enough, err := s.outboxFits(tx, messages, bytes, oldest)
+	if enough || err != nil {
+		return nil, err
+	}
 	dropped = map[string]int{}
 	err = each(tx, func(rows *sql.Rows) error {
 		var kind string
@@ -105,6 +118,24 @@ func (s *Store) enqueue(tx *sql.Tx, messages []Message, now time.Time) (dropped 
 		WHERE bytes > ?2 OR n > ?3)
 		RETURNING kind`, oldest, bytes, maxMessages)
 	return dropped, err
+}
+
+// outboxFits says whether nothing needs to be given up, where that can be told without reading all of it.
+func (s *Store) outboxFits(tx *sql.Tx, added []Message, bytes, oldest int64) (bool, error) {
+	a := &s.outboxAdded
+	a.messages += int64(len(added))
+	for i := range added {
+		a.bytes += int64(len(added[i].Body))
+	}
+	var first int64
+	if err := row(tx, "SELECT created FROM outbox ORDER BY seq LIMIT 1", &first); err != nil {
+		return false, err
+	}
+	if a.known && a.bytes <= bytes/outboxSlack && a.messages <= maxMessages/outboxSlack && first >= oldest {
+		return true, nil
+	}
+	*a = outboxAdded{known: true}
+	return false, nil
 }
 
 func (s *Store) tellDropped(kinds map[string]int) {

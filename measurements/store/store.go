@@ -52,6 +52,8 @@ type Store struct {
 	found  error  // damage that was met while reading
 	aside  string // a damaged database from which the next one takes what can be read
 	closed bool
+
+	outboxAdded outboxAdded
 }
 
 // Open opens the store in dir, which it makes if need be, takes the files of the first format in and sets
