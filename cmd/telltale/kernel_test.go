@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/delivery"
+	"github.com/telltale-probe/telltale/measurements/remotewrite"
 	"github.com/telltale-probe/telltale/measurements/store"
 )
 
@@ -30,6 +32,7 @@ func TestKernelProgram(t *testing.T) {
 		"stopped between rounds":   kernelStopBetween,
 		"stopped in mid-round":     kernelStopWithin,
 		"once stopped":             kernelStopOnce,
+		"stopped while it pushes":  kernelStopPushing,
 		"without consent":          kernelNoConsent,
 		"a config that is no good": kernelBrokenConfig,
 	} {
@@ -292,6 +295,29 @@ func (w *kernelWorld) untilWaiting(p *kernelProcess, name string) {
 	p.until(w.t, "the silent site's name is asked for", func() bool { return slices.Contains(w.questions(), name) })
 	const late = 500 * time.Millisecond
 	time.Sleep(3 * late)
+}
+
+// The receiver swallows all that is sent to it.
+func kernelStopPushing(t *testing.T, w *kernelWorld) {
+	v4, _ := w.addresses(w.silence())
+	c := agreed
+	c.Push = "https://" + v4.String() + "/api/v1/write"
+	p := w.start(w.configure(c), "run")
+	p.until(t, "a round is kept", func() bool { return len(w.evidence("verdicts")) > 0 })
+	if code := p.terminate(t); code != exitDone {
+		t.Errorf("exit %d: %s", code, p.err.String())
+	}
+	w.wantKept()
+	kept := w.openStore()
+	defer func() { _ = kept.Close() }()
+	metrics, err := kept.Waiting(remotewrite.Kind)
+	evidence, err2 := kept.Waiting(delivery.EvidenceKind)
+	if metrics < 2 || evidence != 1 || err != nil || err2 != nil {
+		t.Errorf("%d states and %d rounds wait: %v, %v", metrics, evidence, err, err2)
+	}
+	if strings.Contains(p.err.String(), v4.String()+":443: ") || !strings.Contains(p.err.String(), "metrics are pushed") {
+		t.Errorf("it says: %s", p.err.String())
+	}
 }
 
 func kernelStopWithin(t *testing.T, w *kernelWorld) {

@@ -180,6 +180,7 @@ type kernelConfig struct {
 	Consent, Timeout         string
 	Resolver, Trusted, Roots string
 	Catalogue                string
+	Push                     string // URL
 }
 
 // configure writes a config and gives its path.

@@ -94,6 +94,7 @@ func (p *pusher) configure(ctx context.Context, cfg *config.Config) error {
 	p.giveUp(remotewrite.Kind, metricsOn)
 	p.giveUp(delivery.EvidenceKind, evidenceOn)
 	if cfg.Consent.IsZero() || !metricsOn && !evidenceOn {
+		p.metrics.PushOff()
 		return nil
 	}
 	ctx, p.stop = context.WithCancel(ctx)
@@ -121,7 +122,6 @@ func (p *pusher) giveUp(kind string, on bool) {
 	if on {
 		return
 	}
-	p.metrics.PushOff(kind)
 	n, err := p.store.Waiting(kind)
 	if err != nil || n == 0 {
 		return
@@ -142,7 +142,6 @@ func (p *pusher) post(r *config.Receiver) *delivery.Post {
 func (p *pusher) carry(ctx context.Context, kind string, sender delivery.Sender, batch int, pause time.Duration) {
 	wake := make(chan struct{}, 1)
 	p.wakes[kind] = wake
-	p.waiting(kind)
 	courier := &delivery.Courier{Kind: kind, Outbox: p.store, Sender: sender, Counts: p, Log: p.log, Batch: batch, Pause: pause, Wake: wake}
 	p.running.Go(func() { courier.Run(ctx) })
 }
@@ -199,8 +198,10 @@ func (p *pusher) with(round *measurements.Round, k *store.Kept, keep func(*store
 func (p *pusher) awake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for kind, wake := range p.wakes {
-		p.waiting(kind)
+	if len(p.wakes) > 0 {
+		p.waiting()
+	}
+	for _, wake := range p.wakes {
 		select {
 		case wake <- struct{}{}:
 		default:
@@ -208,14 +209,21 @@ func (p *pusher) awake() {
 	}
 }
 
-func (p *pusher) waiting(kind string) {
-	if n, err := p.store.Waiting(kind); err == nil {
-		p.metrics.OutboxWaiting(kind, n)
+// waiting counts what waits, after something was written or delivered.
+func (p *pusher) waiting() {
+	sum := 0
+	for _, kind := range []string{remotewrite.Kind, delivery.EvidenceKind} {
+		n, err := p.store.Waiting(kind)
+		if err != nil {
+			return
+		}
+		sum += n
 	}
+	p.metrics.OutboxWaiting(sum)
 }
 
-// Sent, Failed and Dropped count what becomes of messages.
-func (p *pusher) Sent(kind string, _ int) { p.metrics.PushDelivered(kind, time.Now()) }
+// Sent is told what a receiver has.
+func (p *pusher) Sent(string, int) { p.waiting() }
 
 // Failed counts an attempt.
 func (p *pusher) Failed(kind, reason string) { p.metrics.PushFailed(kind, reason) }

@@ -25,7 +25,7 @@ type Sender interface {
 
 // Counts is told what becomes of the messages. Its methods are called from one goroutine.
 type Counts interface {
-	// Sent tells of messages that the receiver has.
+	// Sent tells of messages that the receiver has, and that are forgotten here.
 	Sent(kind string, messages int)
 	// Failed tells of an attempt that failed, by one of Reasons.
 	Failed(kind, reason string)
@@ -107,6 +107,7 @@ func (c *Courier) Run(ctx context.Context) {
 			continue
 		}
 		err = c.Sender.Send(ctx, messages)
+		sent := len(messages)
 		var refused *Refused
 		switch {
 		case ctx.Err() != nil:
@@ -119,6 +120,7 @@ func (c *Courier) Run(ctx context.Context) {
 			c.failed(refused.Reason, err)
 			c.Log.Error().Err(err).Str("kind", c.Kind).Time("of", messages[0].Created).Msg("the receiver will never take this: dropped")
 			c.Counts.Dropped(c.Kind, 1)
+			sent = 0
 		case err != nil:
 			reason, after := Unreachable, time.Duration(0)
 			if later := (*Later)(nil); errors.As(err, &later) {
@@ -127,12 +129,13 @@ func (c *Courier) Run(ctx context.Context) {
 			c.failed(reason, err)
 			sleep(ctx, wait.next(after))
 			continue
-		default:
-			c.Counts.Sent(c.Kind, len(messages))
 		}
 		alone = max(alone-len(messages), 0)
 		if !c.forget(ctx, messages[len(messages)-1].Seq, &wait) {
 			return
+		}
+		if sent > 0 {
+			c.Counts.Sent(c.Kind, sent)
 		}
 		wait.failures = 0
 		sleep(ctx, c.pause())

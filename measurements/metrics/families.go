@@ -42,7 +42,7 @@ type families struct {
 	vantageInfo, buildInfo              *prometheus.GaugeVec
 	storeErrors, outboxDropped          *prometheus.CounterVec
 	storeSize                           prometheus.Gauge
-	pushSuccess, outboxMessages         *prometheus.GaugeVec
+	outboxMessages                      *prometheus.GaugeVec
 	pushFailures                        *prometheus.CounterVec
 }
 
@@ -92,9 +92,8 @@ func newFamilies() families {
 		storeSize:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "telltale_store_size_bytes", Help: "What the store's database takes on the disk, with its log, after the last round."}),
 		outboxDropped: counter("outbox_dropped_total", "Messages that were given up undelivered: the outbox was full, they were too old, or the receiver refused them for good. There from the first on.", "kind"),
 
-		pushSuccess:    gauge("push_last_success_timestamp_seconds", "When a receiver last confirmed messages of the kind; absent before it did, and where it is off.", "kind"),
 		pushFailures:   counter("push_failures_total", "Attempts to deliver that failed, by reason. There from the first on.", "kind", "reason"),
-		outboxMessages: gauge("outbox_messages", "Messages that wait to be delivered; absent where the kind is off.", "kind"),
+		outboxMessages: gauge("outbox_messages", "Messages that wait to be delivered, or were just written; absent where nothing is pushed. One series for all kinds: there is a budget."),
 	}
 }
 
@@ -103,6 +102,6 @@ func (f *families) collectors() []prometheus.Collector {
 		f.appState, f.targetState, f.layerState, f.blocking, f.blockingOnset, f.blockingOK, f.lastJudged,
 		f.trials, f.steps, f.stepFailures, f.stepDuration, f.networkUp, f.rounds, f.roundsSkipped,
 		f.roundDuration, f.lastRound, f.networkBytes, f.vantageInfo, f.buildInfo,
-		f.storeErrors, f.storeSize, f.outboxDropped, f.pushSuccess, f.pushFailures, f.outboxMessages,
+		f.storeErrors, f.storeSize, f.outboxDropped, f.pushFailures, f.outboxMessages,
 	}
 }

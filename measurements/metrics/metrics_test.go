@@ -127,6 +127,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		targets += len(app.Targets)
 	}
 	m := New(o)
+	m.OutboxWaiting(1)
 	start := series(gather(t, m))
 	m.Observe(round(o, eight, clean))
 	quiet := series(gather(t, m))

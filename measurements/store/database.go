@@ -141,7 +141,7 @@ func openReadable(path string, parameters ...string) (*sql.DB, error) {
 	}
 	version, err := schemaOf(db)
 	if err == nil && version == 0 {
-		err = errForeign
+		err = errEmpty
 	}
 	if err == nil {
 		err = plainTables(db)

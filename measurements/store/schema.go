@@ -74,6 +74,9 @@ var ErrNewer = errors.New("a newer telltale wrote this database: run that one, o
 // errForeign says that a database is readable and none of ours.
 var errForeign = errors.New("no database of telltale")
 
+// errEmpty says that a database has nothing yet: who makes it is about to.
+var errEmpty = fmt.Errorf("%w: it is empty", errForeign)
+
 // farVersion is how many versions ahead a schema may claim to be; more is damage. Chosen by us.
 const farVersion = 1000
 

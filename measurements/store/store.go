@@ -86,14 +86,14 @@ func Open(dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// openToRead is content with a store that has no database yet: of the first format, or of a daemon that
-// waits for consent.
+// openToRead is content with a store that has no database yet: of the first format, of a daemon that waits
+// for consent, or of one that is just starting.
 func (s *Store) openToRead() error {
 	if _, err := os.ReadDir(s.dir); err != nil {
 		return err
 	}
 	db, err := openToRead(s.path())
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errEmpty) {
 		return nil
 	}
 	s.db = db

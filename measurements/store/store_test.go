@@ -371,3 +371,32 @@ func TestOnsets(t *testing.T) {
 		t.Errorf("%v:\n%s", err, cmp.Diff(want, got))
 	}
 }
+
+// Who reads while another process is making the database finds nothing yet, and no fault.
+func TestReadWhileItIsMade(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, databaseName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, Options{ReadOnly: true})
+	for range s.Rounds() {
+		t.Error("there is nothing to read")
+	}
+	if n, err := s.Waiting("metrics"); n != 0 || err != nil {
+		t.Errorf("%d messages: %v", n, err)
+	}
+}
+
+// One round is read by its id and start.
+func TestRound(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	appendRound(t, s, "a", monday)
+	appendRound(t, s, "b", monday.Add(time.Hour))
+	r, err := s.Round("b", monday.Add(time.Hour))
+	if err != nil || r.ID != "b" || len(r.Apps) == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := s.Round("b", monday); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("another start: %v", err)
+	}
+}
