@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 // box is an outbox in memory.
 type box struct {
+	mu       sync.Mutex
 	messages []store.Message
 	fail     int // so many calls of Delivered
 }
@@ -28,11 +30,21 @@ func boxOf(n int) *box {
 	return b
 }
 
+func (b *box) put(seq int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.messages = append(b.messages, store.Message{Seq: seq, Kind: "k"})
+}
+
 func (b *box) Next(_ string, n int) ([]store.Message, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return slices.Clone(b.messages[:min(n, len(b.messages))]), nil
 }
 
 func (b *box) Delivered(_ string, seq int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.fail > 0 {
 		b.fail--
 		return errors.New("the disk is full")
@@ -203,10 +215,10 @@ func TestWake(t *testing.T) {
 		defer cancel()
 		go func() {
 			time.Sleep(5*time.Minute + time.Second)
-			b.messages = boxOf(1).messages
+			b.put(1)
 			wake <- struct{}{}
 			time.Sleep(time.Second)
-			b.messages = []store.Message{{Seq: 2, Kind: "k"}}
+			b.put(2)
 		}()
 		(&Courier{Kind: "k", Outbox: b, Sender: s, Counts: &tally{}, Wake: wake}).Run(ctx)
 		if len(s.requests) != 2 || s.requests[0].At != 5*time.Minute+time.Second || s.requests[1].At > 6*time.Minute+2*time.Second {

@@ -117,7 +117,7 @@ func receive2(t *testing.T, v *vantage) {
 	defer func() { v.close() }()
 	s := newStorage()
 	server := s.server(t, remote.WriteV2MessageType)
-	deliver(t, v, server.URL+"/api/v1/write", 1000)
+	deliver(t, v, server.URL+"/api/v1/write", half(v))
 	v.close()
 	v.open()
 	deliver(t, v, server.URL+"/api/v1/write", 0)

@@ -76,6 +76,15 @@ func deliver(t *testing.T, v *vantage, target string, most int) *counts {
 	return c
 }
 
+// half of what waits.
+func half(v *vantage) int {
+	n, err := v.store.Waiting(remotewrite.Kind)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return n / 2
+}
+
 // binary finds a receiver's program, or skips.
 func binary(t *testing.T, name string) string {
 	t.Helper()
@@ -193,7 +202,7 @@ func pointOf(t *testing.T, v [2]any) point {
 func (r *receiver) equal(want truth, from, to time.Time, same func(a, b float64) bool) {
 	r.t.Helper()
 	moments := []time.Time{r.dropped}
-	for at := from.Add(time.Hour); at.Before(to); at = at.Add(7 * time.Hour) {
+	for at := from.Add(time.Hour); at.Before(to); at = at.Add(simulated / 24) {
 		moments = append(moments, at)
 	}
 	for _, at := range moments {
@@ -227,7 +236,7 @@ func (r *receiver) equal(want truth, from, to time.Time, same func(a, b float64)
 
 // A week without a line, then real receivers, with restarts of both sides on the way.
 func TestReceivers(t *testing.T) {
-	start := time.Now().Add(-7*24*time.Hour - time.Minute).Truncate(time.Millisecond)
+	start := time.Now().Add(-simulated - time.Minute).Truncate(time.Millisecond)
 	v := week(t, start)
 	v.close()
 	t.Run("Prometheus", func(t *testing.T) { receivePrometheus(t, v.copy(t), start) })
@@ -247,7 +256,7 @@ func receivePrometheus(t *testing.T, v *vantage, start time.Time) {
 	r.args = []string{"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + r.address, "--web.enable-remote-write-receiver"}
 	r.start()
 	defer r.stop()
-	deliver(t, v, r.url("/api/v1/write"), 1000)
+	deliver(t, v, r.url("/api/v1/write"), half(v))
 	v.close()
 	v.open()
 	r.stop()
@@ -272,7 +281,7 @@ func receiveVictoriaMetrics(t *testing.T, v *vantage, start time.Time) {
 	r.args = []string{"-storageDataPath=" + t.TempDir(), "-httpListenAddr=" + r.address, "-search.latencyOffset=0s", "-search.disableCache", "-memory.allowedBytes=256MB"}
 	r.start()
 	defer r.stop()
-	deliver(t, v, r.url("/api/v1/write"), 1000)
+	deliver(t, v, r.url("/api/v1/write"), half(v))
 	v.close()
 	v.open()
 	r.stop()

@@ -124,13 +124,13 @@ func (v *vantage) live(until time.Time) {
 
 var operations = map[ms.Layer]ms.Operation{ms.LayerDNS: ms.Resolve, ms.LayerTCP: ms.Connect, ms.LayerTLS: ms.TLSHandshake, ms.LayerHTTP: ms.HTTPExchange}
 
-// round measures something, blocked for two days in the middle, and records it under its own end.
+// round measures something, blocked for a third of the time, and records it under its own end.
 func (v *vantage) round() {
 	v.rounds++
 	runtime := time.Duration(v.random.Int64N(int64(20 * time.Second))).Truncate(time.Millisecond)
 	r := ms.Round{ID: fmt.Sprint(v.rounds), Started: v.now, Runtime: ms.Seconds(runtime), Gate: ms.Measurement{App: ms.ControlApp, Started: v.now}}
 	verdict := ms.RoundVerdict{Started: v.now, Network: ms.NetworkVerdict{State: ms.OK}}
-	blocked := v.rounds%300 > 200
+	blocked := v.rounds%48 > 32
 	for _, app := range v.apps {
 		m, av := ms.Measurement{App: app.ID, Started: v.now}, ms.AppVerdict{App: app.ID, State: ms.OK}
 		for _, t := range app.Targets {
@@ -162,17 +162,17 @@ func (v *vantage) drop() {
 	v.metrics.Configure(options(v.apps))
 }
 
-// week is seven days offline, with a restart of the daemon and a reload on the way.
+// week is seven days offline (see simulated), with a restart of the daemon and a reload on the way.
 func week(t testing.TB, start time.Time) *vantage {
 	v := newVantage(t, start)
-	v.live(start.Add(3 * 24 * time.Hour))
+	v.live(start.Add(simulated * 3 / 7))
 	v.close()
 	v.open()
-	v.live(start.Add(5 * 24 * time.Hour))
+	v.live(start.Add(simulated * 5 / 7))
 	v.drop()
 	v.round()
 	v.dropped = v.now
-	v.live(start.Add(7 * 24 * time.Hour))
+	v.live(start.Add(simulated))
 	return v
 }
 
