@@ -166,6 +166,9 @@ func TestArchiveOfDamagedDatabase(t *testing.T) {
 
 // An archive of a database keeps an index in memory, not the rounds.
 func TestArchiveOfDatabaseMemory(t *testing.T) {
+	if UnderRace {
+		t.Skip("the race detector has a memory of its own, and is slow: the run without it tells")
+	}
 	dir := t.TempDir()
 	s := open(t, dir, Options{})
 	for i := range 40 {

@@ -134,6 +134,9 @@ func TestArchiveOfCenturies(t *testing.T) {
 
 // An archive's memory is that of its index: of a file of one hundred MiB next to nothing is kept.
 func TestArchiveMemory(t *testing.T) {
+	if UnderRace {
+		t.Skip("the race detector has a memory of its own, and is slow: the run without it tells")
+	}
 	var file bytes.Buffer
 	padding := `,"padding":"` + strings.Repeat("x", 1<<20) + `"}`
 	for i := range 100 {

@@ -25,6 +25,9 @@ func took(since time.Time, n int) time.Duration {
 // their own, with new certificates every week and what the daemon remembers. Some days are kept, and the
 // month reckoned from the growth after the first; TELLTALE_DAYS=30 keeps all of it.
 func TestDiskUseOfAMonth(t *testing.T) {
+	if store.UnderRace {
+		t.Skip("the race detector has a memory of its own, and is slow: the run without it tells")
+	}
 	days := number(t, "TELLTALE_DAYS", 3)
 	for name, rules := range map[string][]netlab.Rule{
 		"clean line":      nil,

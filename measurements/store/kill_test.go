@@ -120,7 +120,11 @@ type ack struct {
 // A round that was acknowledged is there after kill -9, whole, with what was kept with it; one that was not
 // is there whole or not at all. The bar: a thousand kills (TELLTALE_KILLS=1000), start-up under a second.
 func TestKill(t *testing.T) {
-	kills := number(t, "TELLTALE_KILLS", 50)
+	usual, within := 50, 300*time.Millisecond
+	if store.UnderRace {
+		usual, within = 10, 3*time.Second // slow, and what is raced for is the same each time
+	}
+	kills := number(t, "TELLTALE_KILLS", usual)
 	const perStore = 50
 	file := saveRounds(t, rounds(t, 2))
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
@@ -132,7 +136,14 @@ func TestKill(t *testing.T) {
 		if kill%perStore == 0 {
 			dir, all = t.TempDir(), nil
 		}
-		new := killed(t, dir, file, random)
+		new := killed(t, dir, file, random, within)
+		// About two rounds a life, however slow the machine: most kills then hit a round that is being written.
+		switch {
+		case len(new) == 0:
+			within = min(within*3/2, 10*time.Second)
+		case len(new) > 3:
+			within = within * 4 / 5
+		}
 		all, acked = append(all, new...), acked+len(new)
 		opening = append(opening, wantAcked(t, dir, all))
 		if kill%perStore == perStore-1 || kill == kills-1 {
@@ -144,7 +155,7 @@ func TestKill(t *testing.T) {
 	}
 	slices.Sort(opening)
 	t.Logf("%d kills, %d rounds acknowledged, none lost; opened in %v in the median, %v at most", kills, acked, opening[len(opening)/2], opening[len(opening)-1])
-	if acked < kills {
+	if acked < kills/2 {
 		t.Errorf("%d acknowledged rounds say little about %d kills", acked, kills)
 	}
 	most := 10 * time.Second // a busy machine is slow, but not so slow
@@ -157,7 +168,7 @@ func TestKill(t *testing.T) {
 }
 
 // killed lets a child write, kills it at a random moment, and gives what it said.
-func killed(t *testing.T, dir, file string, random *rand.Rand) (acks []ack) {
+func killed(t *testing.T, dir, file string, random *rand.Rand, within time.Duration) (acks []ack) {
 	t.Helper()
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childStore+"="+dir, childRounds+"="+file)
@@ -173,7 +184,7 @@ func killed(t *testing.T, dir, file string, random *rand.Rand) (acks []ack) {
 	if random.IntN(8) > 0 { // else: maybe while it opens the store
 		lines.Scan()
 	}
-	timer := time.AfterFunc(time.Duration(random.Int64N(int64(300*time.Millisecond))), func() { _ = child.Process.Kill() })
+	timer := time.AfterFunc(time.Duration(random.Int64N(int64(within))), func() { _ = child.Process.Kill() })
 	defer timer.Stop()
 	for lines.Scan() {
 		var a ack

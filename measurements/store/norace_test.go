@@ -1,0 +1,6 @@
+//go:build !race
+
+package store
+
+// UnderRace is for both packages of tests.
+const UnderRace = false
