@@ -15,7 +15,7 @@ const (
 // Reasons for which a whole round is skipped.
 const (
 	SkipConsent = "consent" // nobody has agreed to measuring yet
-	SkipBudget  = "budget"  // the daily budget is spent
+	SkipBudget  = "budget"  // the daily budget is spent: the round is made without some endpoints
 	SkipRunning = "running" // the round before is still running
 	SkipTunnel  = "tunnel"  // a VPN is the default route
 )
@@ -80,7 +80,7 @@ func newFamilies() families {
 
 		networkUp:     gauge("network_up", "Whether neutral hosts answered at this layer in the last round; absent where that was not tested.", "ip_family", "layer"),
 		rounds:        prometheus.NewCounter(prometheus.CounterOpts{Name: "telltale_rounds_total", Help: "Rounds made."}),
-		roundsSkipped: counter("rounds_skipped_total", "Rounds that were due and not made.", "reason"),
+		roundsSkipped: counter("rounds_skipped_total", "Rounds that were due and not made, or for the budget not in full.", "reason"),
 		roundDuration: prometheus.NewGauge(prometheus.GaugeOpts{Name: "telltale_round_duration_seconds", Help: "How long the last round took."}),
 		lastRound: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "telltale_last_round_timestamp_seconds", Help: "When the last round ended; 0 if there was none.",

@@ -27,6 +27,9 @@ func (m *Metrics) Observe(r measurements.Round, v measurements.RoundVerdict) {
 	for i, measured := range append([]measurements.Measurement{r.Gate}, r.Apps...) {
 		m.count(&measured, i == 0)
 	}
+	if cutShort(&r) {
+		m.roundsSkipped.WithLabelValues(SkipBudget).Inc()
+	}
 	m.enter(&r)
 	m.showStates(&v)
 	m.showNetwork(&r.Gate, &v.Network)
@@ -43,6 +46,19 @@ func (m *Metrics) Observe(r measurements.Round, v measurements.RoundVerdict) {
 		}
 	}
 	m.showFindings()
+}
+
+// cutShort says whether the daily budget left an endpoint of a target out: then the round was made in part.
+// What else it leaves out are transfers in pairs, which are many bytes and rare; they make no round whole.
+func cutShort(r *measurements.Round) bool {
+	for i := range r.Apps {
+		for _, skip := range r.Apps[i].Skipped {
+			if skip.Reason == measurements.SkipBudget && skip.Layer != measurements.LayerHTTP && skip.Endpoint != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // RoundSkipped counts a round that was due and not made. Reasons are those of SkipReasons.
