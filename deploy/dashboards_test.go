@@ -174,11 +174,16 @@ var chosen = strings.NewReplacer("$instance", "a1", "$country", ".*", "$app", ".
 // listed is the form of the variables' queries.
 var listed = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 
-// asked lists every expression of a dashboard, with the labels that its answer must have: of legends and
-// of the variables' lists.
-func asked(t *testing.T, d dashboard) map[string][]string {
+// answer is what an expression's must be like.
+type answer struct {
+	labels []string // that it must have: of legends and of the variables' lists
+	joined bool     // with others, into one table, by labels: metrics' names must not be among them
+}
+
+// asked lists every expression of a dashboard.
+func asked(t *testing.T, d dashboard) map[string]answer {
 	t.Helper()
-	all := map[string][]string{}
+	all := map[string]answer{}
 	for _, v := range d.Templating.List {
 		if v.Type != "query" {
 			continue
@@ -191,7 +196,7 @@ func asked(t *testing.T, d dashboard) map[string][]string {
 		if form == nil {
 			t.Fatalf("variable %s asks %q", v.Name, q.Query)
 		}
-		all[chosen.Replace(form[1])] = []string{form[2]}
+		all[chosen.Replace(form[1])] = answer{labels: []string{form[2]}}
 	}
 	for _, p := range d.Panels {
 		for _, q := range p.Targets {
@@ -200,7 +205,10 @@ func asked(t *testing.T, d dashboard) map[string][]string {
 				labels = append(labels, l[1])
 			}
 			expr := chosen.Replace(q.Expr)
-			all[expr] = append(all[expr], labels...)
+			all[expr] = answer{
+				labels: append(all[expr].labels, labels...),
+				joined: all[expr].joined || q.Format == "table" && len(p.Targets) > 1,
+			}
 			if strings.Contains(expr, "$") {
 				t.Errorf("%s: a variable is left in %s", p.Title, expr)
 			}
@@ -213,7 +221,7 @@ func asked(t *testing.T, d dashboard) map[string][]string {
 var mayBeEmpty = []string{"label"}
 
 // lack says what an expression's answer lacks, or nothing.
-func lack(server, expr string, labels []string) string {
+func lack(server, expr string, want answer) string {
 	found, err := query(server, expr)
 	if err != nil {
 		return err.Error()
@@ -221,7 +229,10 @@ func lack(server, expr string, labels []string) string {
 	if len(found) == 0 {
 		return "no data"
 	}
-	for _, l := range labels {
+	if want.joined && slices.ContainsFunc(found, func(s series) bool { return s.labels["__name__"] != "" }) {
+		return "rows of a table that join nothing: the metric's name differs from query to query"
+	}
+	for _, l := range want.labels {
 		if !slices.Contains(mayBeEmpty, l) && !slices.ContainsFunc(found, func(s series) bool { return s.labels[l] != "" }) {
 			return fmt.Sprintf("no label %q in %v", l, slices.Sorted(maps.Keys(found[0].labels)))
 		}

@@ -17,11 +17,11 @@ const blockEnds = 110 * time.Second
 // rules; and what the panels and alerts say is what the demo's networks do.
 func TestDashboardsShowTheDemo(t *testing.T) {
 	server := fed(t)
-	wanting := map[string][]string{}
+	wanting := map[string]answer{}
 	of := map[string]string{}
 	for name, d := range dashboards(t) {
-		for expr, labels := range asked(t, d) {
-			wanting[expr] = append(wanting[expr], labels...)
+		for expr, want := range asked(t, d) {
+			wanting[expr] = want
 			of[expr] = name
 		}
 	}
@@ -29,8 +29,8 @@ func TestDashboardsShowTheDemo(t *testing.T) {
 	missing := map[string]string{}
 	ask := func() {
 		clear(missing)
-		for expr, labels := range wanting {
-			if lacks := lack(server, expr, labels); lacks != "" {
+		for expr, want := range wanting {
+			if lacks := lack(server, expr, want); lacks != "" {
 				missing[expr] = lacks
 			} else {
 				delete(wanting, expr)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -166,7 +167,7 @@ func query(server, expr string) ([]series, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == v { //nolint:staticcheck // NaN alone is not itself
+		if !math.IsNaN(v) {
 			found = append(found, series{r.Metric, v})
 		}
 	}
