@@ -206,3 +206,23 @@ func TestFilesLieBesideTheConfig(t *testing.T) {
 		t.Errorf("%v, %+v", err, c)
 	}
 }
+
+// Every built-in target is asked for more than a connection, which anybody can accept.
+func TestEveryTargetProvesMoreThanTCP(t *testing.T) {
+	apps := append(config.Default().Apps, config.More()...)
+	targets := 0
+	for _, a := range apps {
+		for i := range a.Targets {
+			targets++
+			if proof := a.Targets[i].Proof(); strings.HasPrefix(proof, "none") {
+				t.Errorf("%s/%s: %s", a.ID, a.Targets[i].ID, proof)
+			}
+		}
+	}
+	if bare := (&probe.Target{Probes: []probe.Probe{probe.ProbeTCP}}).Proof(); !strings.HasPrefix(bare, "none") {
+		t.Errorf("a connection alone proves %q", bare)
+	}
+	if targets < 30 {
+		t.Errorf("only %d targets", targets)
+	}
+}

@@ -74,6 +74,46 @@ func TestDefaultRoundIsShortAndSmall(t *testing.T) {
 	}
 }
 
+// headers is what ten segments of a handshake and its connection add on the wire: 20 bytes of TCP with 12 of
+// options, and 40 of IPv6 (RFC 9293, RFC 7323, RFC 8200).
+const headers = 10 * (20 + 12 + 40)
+
+// An app's own first exchange takes 3 kB on the wire at most, whatever is asked of it.
+func TestHandshakesAreSmall(t *testing.T) {
+	all, err := scenarios.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	largest := map[string]int64{}
+	for _, s := range all {
+		if s.Name != "innocent-clean-line" && s.Name != "innocent-apps-off-by-default" && s.Name != "app-mtproto-recognised-and-dropped" {
+			continue
+		}
+		s.Opaque = true
+		r, err := lab().Run(&s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range r.Round.Apps {
+			for i := range m.Observations {
+				if o := &m.Observations[i]; o.Operation == measurements.AppHandshake && o.App != nil {
+					what := o.App.Protocol + " " + o.App.Arm + " " + o.App.Proof
+					largest[what] = max(largest[what], o.Sent+o.Received+headers)
+				}
+			}
+		}
+	}
+	t.Logf("with headers: %v", largest)
+	for what, n := range largest {
+		if n > 3000 {
+			t.Errorf("%s: %d bytes, want at most 3000", what, n)
+		}
+	}
+	if len(largest) < 8 {
+		t.Errorf("only these were made: %v", largest)
+	}
+}
+
 func BenchmarkDefaultRound(b *testing.B) {
 	probe.DisableScrambling()
 	for b.Loop() {
