@@ -40,6 +40,7 @@ type Network struct {
 	paths     map[netip.Prefix]Link
 	noV4      bool
 	noV6      bool
+	nat64     bool          // what goes to the translator's prefix goes on to IPv4
 	roams     time.Duration // since start; 0 never
 	port      uint16
 	forger    *certifier
@@ -166,6 +167,9 @@ func (n *Network) Dial(ctx context.Context, network, address string) (net.Conn, 
 	n.mu.Lock()
 	from := n.source(to.Addr())
 	noRoute := to.Addr().Is4() && n.noV4 || !to.Addr().Is4() && n.noV6 || n.closed
+	if n.nat64 {
+		to = translated(to)
+	}
 	n.mu.Unlock()
 	if noRoute {
 		return nil, dialError(network, to, syscall.ENETUNREACH)

@@ -23,6 +23,7 @@ type resolver struct {
 	filtered map[string]bool
 	// denied names don't exist, by an answer that is kept from an earlier day.
 	denied map[string]bool
+	dns64  bool // names without IPv6 are given some, which leads to a translator
 	// upstream resolves in its stead; nil for a resolver of its own.
 	upstream func(network string, q *dns.Msg) (*dns.Msg, error)
 }
@@ -81,6 +82,9 @@ func (r *resolver) answer(network string, q *dns.Msg) *dns.Msg {
 		return reply
 	}
 	r.zone.answer(reply, question)
+	if r.dns64 {
+		r.synthesise(reply, question)
+	}
 	return reply
 }
 

@@ -34,6 +34,9 @@ type Options struct {
 	CaptivePortal bool
 	// Stub: the forwarder is the machine's own rather, and says whom it asks. It needs HomeRouter.
 	Stub bool
+	// NAT64: the home has IPv6 alone. Its resolver makes addresses of IPv6 for names that have none, and the
+	// network translates what goes there.
+	NAT64 bool
 	// Tunnel: the vantage's default route is a VPN. Nothing else changes: what censors stands behind its exit.
 	Tunnel bool
 	// Roams, if set, is when the vantage moves to another network (Network.Roam).
@@ -60,10 +63,12 @@ type World struct {
 	ended error
 }
 
-// The addresses of what stands near the vantage. 192.0.2.0/24 is for documentation (RFC 5737).
+// The addresses of what stands near the vantage. 192.0.2.0/24 and 2001:db8::/32 are for documentation (RFC 5737,
+// RFC 3849).
 var (
-	ispResolver = netip.AddrFrom4([4]byte{192, 0, 2, 53})
-	homeRouter  = netip.AddrFrom4([4]byte{192, 168, 1, 1})
+	ispResolver  = netip.AddrFrom4([4]byte{192, 0, 2, 53})
+	ispResolver6 = netip.MustParseAddr("2001:db8::53")
+	homeRouter   = netip.AddrFrom4([4]byte{192, 168, 1, 1})
 )
 
 // New builds a world and starts it. It fails on a fault that fits nothing in it; all such errors
@@ -71,6 +76,9 @@ var (
 func New(o Options) (*World, error) {
 	if !o.Resolver.IsValid() {
 		o.Resolver = ispResolver
+		if o.NAT64 {
+			o.Resolver = ispResolver6
+		}
 	}
 	if o.Access == (Link{}) {
 		o.Access = Link{Latency: 5 * time.Millisecond}
@@ -106,7 +114,7 @@ func New(o Options) (*World, error) {
 
 	w := &World{network: NewNetwork(o.Seed), trust: trust, private: private, pins: o.Pinned, zone: p.zone}
 	w.alive, w.end = context.WithCancel(context.Background())
-	w.network.clock = o.Clock
+	w.network.clock, w.network.nat64 = o.Clock, o.NAT64
 	w.configure(o, p)
 	for _, m := range w.machines {
 		if err := m.start(w.network); err != nil {

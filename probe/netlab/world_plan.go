@@ -166,7 +166,7 @@ func (p *plan) machine(a netip.Addr, operator string) *machine {
 func (p *plan) resolvers(o Options) {
 	isp := p.machine(o.Resolver, "")
 	isp.near = true
-	isp.answerDNS(&resolver{zone: p.zone, identity: "resolver.isp.example"})
+	isp.answerDNS(&resolver{zone: p.zone, identity: "resolver.isp.example", dns64: o.NAT64})
 	if o.HomeRouter {
 		// It forwards: what answers is set when the wire is there.
 		router := p.machine(homeRouter, "")

@@ -173,7 +173,7 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 	}
 	o := netlab.Options{
 		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.gate(s), Trusted: l.Trusted, Seed: 1, Access: access,
-		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s), Tunnel: s.Tunnel, Pinned: s.Pinned, Stub: s.Stub,
+		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s), Tunnel: s.Tunnel, Pinned: s.Pinned, Stub: s.Stub, NAT64: s.NAT64,
 	}
 	if o.Roams, err = s.roams(); err != nil {
 		return nil, err
@@ -192,7 +192,7 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 	if far != nil && far.helper != nil {
 		far.announce(w.Addresses(helperHost))
 	}
-	w.Network().SetRoutes(!s.NoIPv4, !s.NoIPv6)
+	w.Network().SetRoutes(!s.NoIPv4 && !s.NAT64, !s.NoIPv6)
 	w.Network().Censor(l.rules(s, w)...)
 	return w, nil
 }

@@ -72,6 +72,8 @@ type Scenario struct {
 	// NoIPv4 and NoIPv6: the machine has no route for the family.
 	NoIPv4 bool `toml:"no_ipv4"`
 	NoIPv6 bool `toml:"no_ipv6"`
+	// NAT64: it has IPv6 alone, and the network makes IPv4 reachable through it.
+	NAT64 bool `toml:"nat64"`
 	// RootInstalled: the machine's own store trusts the root under which boxes intercept.
 	RootInstalled bool `toml:"root_installed"`
 	// Portal: the line ends at a captive portal.
