@@ -11,7 +11,8 @@ func Judge(r *Round, h *History) RoundVerdict { return JudgeWith(Rules, r, h) }
 
 // JudgeWith judges by other rules: old ones side by side with new ones, or all but one.
 func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
-	line := judgeLineOf(r)
+	gate, again := r.Gate.apart()
+	line := judgeLineOf(r, &gate, again)
 	if r.moved() {
 		line.move()
 	}
@@ -20,7 +21,7 @@ func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
 		Network: line.Verdict(), Apps: []AppVerdict{},
 	}
 	for i := range r.Apps {
-		app := judgeApp(rules, newView(&r.Apps[i], &r.Gate, line, pastOf(h, r, &r.Apps[i])))
+		app := judgeApp(rules, newView(&r.Apps[i], &gate, line, pastOf(h, r, &r.Apps[i])))
 		if app.App == PlaceboApp {
 			out.Placebo = &app
 			continue

@@ -40,6 +40,10 @@ type Line struct {
 	NoRoom, FlowsLost bool
 	// UDP443Refused: this machine or the first router refuses everything over UDP port 443.
 	UDP443Refused bool
+	// heard is what was answered in the course of the round, after the gate.
+	heard []moment
+	// caprices count the operators of neutral hosts that are hit at random, by how their handshakes die.
+	caprices map[caprice]int
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
 

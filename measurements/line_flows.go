@@ -68,11 +68,11 @@ func (f *flows) short() bool {
 
 // readFlows notes whether there is no room for new flows: connects are lost to neutral hosts and to apps alike,
 // to the same endpoints at which others pass, while what is open works.
-func (l *Line) readFlows(r *Round) {
+func (l *Line) readFlows(before *Measurement, measured []Measurement) {
 	gate, apps := newFlows(), newFlows()
-	gate.read(&r.Gate)
-	for i := range r.Apps {
-		apps.read(&r.Apps[i])
+	gate.read(before)
+	for i := range measured {
+		apps.read(&measured[i])
 	}
 	mixed := 0
 	for _, f := range []*flows{gate, apps} {

@@ -139,13 +139,16 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 }
 
 // Observation is what one step saw. It is complete on failure too. Steps fill everything but
-// Target, Control, Trial, Conn and Origin, which say what the step was for: the round fills those.
+// Target, Control, Trial, Conn, Origin and Again, which say what the step was for: the round fills those.
 type Observation struct {
 	Target  string  `json:"target"`            // the target's id; a control host's name in the gate
 	Control Control `json:"control,omitempty"` // what was changed against the target's own step
 	Trial   int     `json:"trial,omitempty"`   // N and T of one trial share it; 0 outside a trial
 	Conn    int     `json:"conn,omitempty"`    // steps on one connection share it
 	Origin  Origin  `json:"origin,omitempty"`  // how we came by the address
+	// Again: of a neutral host that had answered the gate, asked once more because something failed, or was
+	// silent for long, at that moment.
+	Again bool `json:"again,omitempty"`
 
 	Operation Operation `json:"operation"`
 	Transport string    `json:"transport,omitempty"` // "udp" or "tcp" for resolve; "tcp", "tls" or "quic" below HTTP

@@ -4,7 +4,7 @@ import "fmt"
 
 // RulesVersion names today's rules in every record, so that a verdict can be told from one that
 // other rules gave to the same evidence. It changes with every change of a rule's meaning.
-const RulesVersion = "2026-11-23.2"
+const RulesVersion = "2026-11-26.1"
 
 // Rule is one way to explain a case. Rules are pure: what they know is in the Case.
 type Rule struct {
@@ -36,7 +36,7 @@ type Finding struct {
 // allRules are the rules of every set that ever judged, in the order in which they are tried. The first
 // that says anything about a failed case wins. The order is the argument: our own line first, then the
 // address, then the step, from proof in hand to silence; what no rule explains stays inconclusive.
-var allRules = concat(quotaRules, lineRules, householdRules, homeNameRules, congestionRules, addressRules, referenceRules, dnsRules, tcpRules, rootRules, certificateRules, shapeRules, tlsRules, httpRules, quicRules, appRules, volumeRules, throttleRules)
+var allRules = concat(quotaRules, lineRules, householdRules, homeNameRules, congestionRules, falteredRules, addressRules, referenceRules, dnsRules, tcpRules, rootRules, certificateRules, shapeRules, tlsRules, httpRules, quicRules, appRules, volumeRules, throttleRules)
 
 // Rules are today's, in that order.
 var Rules = rulesOf(RulesVersion)
@@ -61,7 +61,7 @@ func judge(rules []Rule, c *Case) *Finding {
 			if why := c.otherHops(); why != "" && f.State == Blocked {
 				f.Reasons = append(f.Reasons, why)
 			}
-			return weakened(c, unplaced(c, f))
+			return doubted(c, weakened(c, unplaced(c, f)))
 		}
 	}
 	if !c.Failed() {

@@ -35,10 +35,24 @@ var alpn = []string{"h2", "http/1.1"}
 
 func (c chain) note(o measurements.Observation) { c.s.note(c.role, o) }
 
+// step bounds one step by the plan's timeout. Where it is silent for long, neutral hosts of the gate are asked what
+// they hear meanwhile.
+func (c chain) step(ctx context.Context, quic bool) (context.Context, context.CancelFunc) {
+	sctx, cancel := c.p.step(ctx)
+	if c.s.m.App == measurements.ControlApp {
+		return sctx, cancel
+	}
+	stop := c.p.witnesses.watch(passage{measurements.FamilyOf(c.ep.Addr()), quic})
+	return sctx, func() {
+		stop()
+		cancel()
+	}
+}
+
 // connect opens a connection; nil where it fails.
 func (c *chain) connect(ctx context.Context) (*Conn, measurements.Observation) {
 	c.role.conn = c.s.conn()
-	sctx, cancel := c.p.step(ctx)
+	sctx, cancel := c.step(ctx, false)
 	defer cancel()
 	conn, o := c.p.Host.Connect(sctx, c.ep)
 	c.note(o)
@@ -75,7 +89,7 @@ func (c chain) http(ctx context.Context, host, path string, body int64) bool {
 	if conn == nil || c.role.control == measurements.N && !c.settle(ctx, conn, o) {
 		return false
 	}
-	sctx, cancel := c.p.step(ctx)
+	sctx, cancel := c.step(ctx, false)
 	defer cancel()
 	x := HTTP(sctx, conn, HTTPInput{Method: "GET", Host: host, Path: path, MaxBody: body, Padding: c.padding})
 	c.note(x)
@@ -89,7 +103,7 @@ func (c chain) tls(ctx context.Context, name, path string, shape measurements.Sh
 	if conn == nil || c.role.control == measurements.N && !c.settle(ctx, conn, o) {
 		return false
 	}
-	sctx, cancel := c.p.step(ctx)
+	sctx, cancel := c.step(ctx, false)
 	defer cancel()
 	secure, h := c.p.Host.TLS(sctx, conn, TLSInput{Name: name, Shape: shape, ALPN: c.offers(), Roots: c.roots})
 	c.note(h)
@@ -113,7 +127,7 @@ func (c chain) exchange(ctx context.Context, conn *tls.Conn, name, path string, 
 	if !verified {
 		body = keptBody
 	}
-	sctx, cancel := c.p.step(ctx)
+	sctx, cancel := c.step(ctx, false)
 	defer cancel()
 	method := http.MethodGet
 	if body == 0 {
@@ -149,7 +163,7 @@ func (c chain) offers() []string {
 // quic makes a QUIC handshake and, with a path, one exchange over it.
 func (c chain) quic(ctx context.Context, name, path string, shape measurements.Shape, body int64) bool {
 	c.role.conn = c.s.conn()
-	sctx, cancel := c.p.step(ctx)
+	sctx, cancel := c.step(ctx, true)
 	defer cancel()
 	conn, h := c.p.Host.QUIC(sctx, c.ep, TLSInput{Name: name, Shape: shape, Roots: c.roots})
 	c.note(h)
@@ -160,7 +174,7 @@ func (c chain) quic(ctx context.Context, name, path string, shape measurements.S
 		conn.Close()
 		return true
 	}
-	xctx, done := c.p.step(ctx)
+	xctx, done := c.step(ctx, true)
 	defer done()
 	return c.answered(HTTP3(xctx, conn, c.request(HTTPInput{Method: "GET", Host: name, Path: path, Verified: true, MaxBody: body})))
 }

@@ -77,6 +77,8 @@ type Plan struct {
 	located located
 	small   bool // large hellos die at the gate in this round: control N's is small
 	helpers helpers
+	// witnesses of the round; nil before the gate is over, and where it got nothing from anywhere
+	witnesses *witnesses
 
 	penalties penalties
 	system    []Resolver
@@ -94,6 +96,7 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	p.lookups = make(chan struct{}, lookupsPerSlot*max(p.Parallel, 1))
 	p.places = places{}
 	p.helpers = helpers{answered: make(chan struct{})}
+	p.witnesses = nil
 	before := p.arrive()
 	round := measurements.Round{ID: randomID(), Started: time.Now()}
 	gate := p.sheet(round, measurements.ControlApp)
@@ -103,6 +106,9 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	clock := measurements.ClockOffset(&round.Gate)
 	round.Gate.ClockOffset = clock
 	p.helpers.avoid(&round.Gate)
+	if !p.offline(&round.Gate) {
+		p.witnesses = p.newWitnesses(ctx, gate, &round.Gate)
+	}
 
 	apps := p.Apps
 	if len(p.Placebo.Targets) > 0 {
@@ -131,6 +137,11 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 	}
 	p.take(ctx, turns, &wg)
 	wg.Wait()
+	if p.witnesses != nil {
+		p.witnesses.running.Wait()
+		round.Gate = gate.close()
+		round.Gate.ClockOffset = clock
+	}
 	for _, s := range sheets {
 		if reference != nil {
 			s.m.Reference = reference(s.m.App)

@@ -24,6 +24,7 @@ type role struct {
 	trial   int
 	conn    int
 	origin  measurements.Origin
+	again   bool // a neutral host of the gate, asked because something fails now
 }
 
 // key names a target across apps.
@@ -48,7 +49,7 @@ func (s *sheet) trial() int {
 // note records an observation in its role. A step that we broke off ourselves is no evidence and is
 // left out; what it cost is counted all the same.
 func (s *sheet) note(r role, o measurements.Observation) {
-	o.Target, o.Control, o.Trial, o.Conn, o.Origin = r.target, r.control, r.trial, r.conn, r.origin
+	o.Target, o.Control, o.Trial, o.Conn, o.Origin, o.Again = r.target, r.control, r.trial, r.conn, r.origin, r.again
 	out, in := schedule.Wire(o)
 	s.plan.spend(out, in)
 	if o.Failure == measurements.Interrupted {
@@ -58,6 +59,9 @@ func (s *sheet) note(r role, o measurements.Observation) {
 	s.mu.Lock()
 	s.m.Observations = append(s.m.Observations, o)
 	s.mu.Unlock()
+	if s.m.App != measurements.ControlApp {
+		s.plan.witnesses.hear(&o)
+	}
 	if s.plan.Seen != nil {
 		s.plan.Seen(s.m.App, o)
 	}

@@ -37,7 +37,7 @@ func (c chain) mtproto(ctx context.Context, t Target, arm app.Transport) bool {
 	if conn == nil || !c.settle(ctx, conn, o) {
 		return false
 	}
-	sctx, cancel := c.p.step(ctx)
+	sctx, cancel := c.step(ctx, false)
 	defer cancel()
 	x := MTProto(sctx, conn, "", app.MTProtoInput{Transport: arm, Keys: t.Keys, DC: t.DC, Identity: c.identity, Host: c.ep.Addr().String()})
 	c.note(x)
@@ -54,7 +54,7 @@ func (c chain) visitWhatsApp(ctx context.Context, t Target, host string, opaque 
 	if conn == nil || !c.settle(ctx, conn, o) {
 		return false
 	}
-	sctx, cancel := c.p.step(ctx)
+	sctx, cancel := c.step(ctx, false)
 	defer cancel()
 	x := WhatsApp(sctx, conn, host, t.NoiseRoot)
 	c.note(x)
@@ -65,14 +65,14 @@ func (c chain) visitWhatsApp(ctx context.Context, t Target, host string, opaque 
 func (t Target) upgrade(path string) func(context.Context, chain, *tls.Conn) bool {
 	return func(ctx context.Context, c chain, conn *tls.Conn) bool {
 		host := conn.ConnectionState().ServerName
-		sctx, cancel := c.p.step(ctx)
+		sctx, cancel := c.step(ctx, false)
 		defer cancel()
 		ws, x := WebSocket(sctx, conn, app.UpgradeInput{Host: host, Path: path, Origin: t.Origin, Protocol: t.Subprotocol}, true)
 		c.note(x)
 		if ws == nil {
 			return x.OK()
 		}
-		hctx, done := c.p.step(ctx)
+		hctx, done := c.step(ctx, false)
 		defer done()
 		switch t.Speaks {
 		case measurements.MTProto:
@@ -109,7 +109,7 @@ func (c chain) neutralSTUN(ctx context.Context, name string) {
 
 func (c chain) stun(ctx context.Context, host string) bool {
 	c.role.conn = c.s.conn()
-	sctx, cancel := c.p.step(ctx)
+	sctx, cancel := c.step(ctx, true)
 	defer cancel()
 	o := c.p.Host.STUN(sctx, c.ep, host)
 	c.note(o)

@@ -1,0 +1,126 @@
+package measurements
+
+import (
+	"fmt"
+	"time"
+)
+
+// moment is a step that was answered, or a neutral host's that was not: what says whether the line held at that
+// moment, in one family and over TCP or UDP alone.
+type moment struct {
+	family Family
+	quic   bool
+	from   time.Time // of a silent step only what began after it counts: the line may have died under it
+	to     time.Time
+	shook  bool // a handshake, or what comes after one: a box may accept connections for a dead line
+	again  bool // a neutral host, asked again
+	died   bool // it had answered the gate, and did not this time
+}
+
+// witnessed is how far from the moment of a failure a neutral host may have been asked to speak for it: the round's
+// own pause between two such questions (probe, witnessPause), and a second for the machine.
+const witnessed = 3 * time.Second
+
+// apart gives the gate as it was before the apps, and what its hosts said when they were asked again.
+func (m *Measurement) apart() (gate Measurement, again []*Observation) {
+	gate = *m
+	gate.Observations = nil
+	for i := range m.Observations {
+		if o := &m.Observations[i]; o.Again {
+			again = append(again, o)
+		} else {
+			gate.Observations = append(gate.Observations, *o)
+		}
+	}
+	return gate, again
+}
+
+// listen gathers what was heard in the course of the round, after the gate.
+func (l *Line) listen(again []*Observation, apps []Measurement) {
+	conns := map[int]*moment{}
+	for _, o := range again { // each is asked on a connection of its own: the last step tells how it ended
+		h := conns[o.Conn]
+		if h == nil {
+			h = &moment{family: o.Family, quic: overQUIC(o), from: o.Started, shook: true, again: true}
+			conns[o.Conn] = h
+		}
+		h.to, h.died = o.ended(), h.died || !o.OK()
+	}
+	for _, h := range conns {
+		l.heard = append(l.heard, *h)
+	}
+	for i := range apps {
+		for j := range apps[i].Observations {
+			if o := &apps[i].Observations[j]; o.OK() && o.Operation != Resolve {
+				l.heard = append(l.heard, moment{family: o.Family, quic: overQUIC(o), from: o.Started, to: o.ended(), shook: o.Operation != Connect && o.Operation != Settle})
+			}
+		}
+	}
+}
+
+func overQUIC(o *Observation) bool {
+	return o.Layer() == LayerQUIC || o.Transport == "quic" || o.Transport == "udp"
+}
+
+func (o *Observation) ended() time.Time { return o.Started.Add(time.Duration(o.Duration)) }
+
+// faltered says why a failure is the line's as easily as the target's, though the gate had found the line well:
+// neutral hosts that had answered it did not, when something failed; or nothing at all was answered while
+// a step was silent. "" where neither is so, or where no neutral host was
+// asked again on this passage: the gate had none there, or the evidence is older.
+func (l *Line) faltered(o *Observation) string {
+	// A transfer that stalls has brought something, and lasts too long to be asked about.
+	silent := o.Failure == Timeout && o.Operation != Transfer
+	asked, answered, died, meanwhile := false, 0, 0, false
+	for i := range l.heard {
+		h := &l.heard[i]
+		if h.family != o.Family || h.quic != overQUIC(o) {
+			continue
+		}
+		asked = asked || h.again
+		switch {
+		case !h.again || !near(h, o):
+		case h.died:
+			died++
+		default:
+			answered++
+		}
+		meanwhile = meanwhile || !h.died && (h.shook || o.Layer() == LayerTCP) && h.from.After(o.Started) && h.to.Sub(o.Started) <= time.Duration(o.Duration)/2
+	}
+	switch {
+	case !asked:
+	case died > 1 && (died > answered || silent):
+		return fmt.Sprintf("%d neutral hosts that had answered the gate were asked again at that moment and did not answer: the line failed in mid-round", died)
+	case silent && !meanwhile: // in the first half: most of what a step sends again it sends then (RFC 6298)
+		return "while it was silent nothing else was answered either, by neutral hosts as little as by others: the line may have been dead"
+	}
+	return ""
+}
+
+// near says whether a neutral host was asked about when the step failed: at its end, or while it was silent.
+func near(h *moment, o *Observation) bool {
+	from := o.ended()
+	if o.Failure == Timeout {
+		from = o.Started
+	}
+	return h.from.Sub(o.ended()) <= witnessed && h.from.Sub(from) >= -witnessed
+}
+
+// falteredRules come after the line's own: the gate says that it is well, and is older than the failure.
+var falteredRules = []Rule{{
+	ID:      "line-faltered",
+	Since:   "2026-11-26.1",
+	Says:    "The line was well before the apps, and failed for neutral hosts too when this step did: a line that dies, or a portal that closes, in mid-round.",
+	Source:  "DESIGN section 4, rule 1; ICLab, Niaki et al., IEEE S&P 2020 (transient failures of the vantage)",
+	Needs:   "neutral hosts that had answered the gate, asked again at that moment, and most of them did not; or a silence in which nothing at all was answered",
+	Refuses: "anything that failed at that moment: the line may be at fault",
+	Judge: func(c *Case) *Finding {
+		if !c.Failed() || c.Layer == LayerDNS {
+			return nil
+		}
+		if why := c.view.line.faltered(c.T); why != "" {
+			return inconclusive("", why)
+		}
+		return nil
+	},
+}}

@@ -1,0 +1,160 @@
+package probe
+
+import (
+	"context"
+	mrand "math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+const (
+	// silentFor is how long a step may be silent before neutral hosts are asked what they hear: later than the
+	// second retransmission of a SYN (RFC 6298: 1 s, then 2 s), and well within a step's timeout.
+	silentFor = 3 * time.Second
+	// witnessPause is how long the last answer of neutral hosts stands for what fails next: no longer than
+	// silentFor, so that one falls into every long silence.
+	witnessPause = silentFor
+	// How many operators' hosts are asked at once: of a failure two, since one has troubles of its own; of
+	// a silence, in which any answer tells that the line is not dead, one.
+	askedOfFailure, askedOfSilence = 2, 1
+	// witnessTurns is how often a neutral host is asked again in a round: few of them speak QUIC, and a round
+	// in which much is silent lasts half a minute. Chosen by us.
+	witnessTurns = 6
+)
+
+// passage is how a step travels: what of it works says nothing about the others.
+type passage struct {
+	family measurements.Family
+	quic   bool
+}
+
+// witnesses are the neutral hosts that answered the gate. They are asked again whenever something fails, or is
+// silent for long: the gate's own word is as old as the round, and a line that dies, or a portal that
+// closes, in the course of it looks like everybody's block.
+type witnesses struct {
+	ask func(by passage, host string, ep netip.AddrPort) (answered bool)
+
+	mu      sync.Mutex
+	ready   map[passage][]witness
+	asked   map[passage]time.Time
+	running sync.WaitGroup
+}
+
+type witness struct {
+	host, operator string
+	ep             netip.AddrPort
+	turns          int
+}
+
+// witnesses takes those that answered out of the gate's measurement, in random order.
+func (p *Plan) newWitnesses(ctx context.Context, gate *sheet, m *measurements.Measurement) *witnesses {
+	w := &witnesses{ready: map[passage][]witness{}, asked: map[passage]time.Time{}}
+	w.ask = func(by passage, host string, ep netip.AddrPort) bool { return p.askAgain(ctx, gate, by, host, ep) }
+	operators := map[string]string{}
+	for _, t := range m.Targets {
+		operators[t.ID] = t.Operator
+	}
+	seen := map[schedule.Place]bool{}
+	for _, i := range mrand.Perm(len(m.Observations)) {
+		o := &m.Observations[i]
+		ep, err := netip.ParseAddrPort(o.Endpoint)
+		by := passageOf(o)
+		place := schedule.Place{Transport: by.transport(), Endpoint: ep}
+		if err != nil || !o.OK() || o.Operation != measurements.TLSHandshake && o.Operation != measurements.QUICHandshake || seen[place] {
+			continue
+		}
+		seen[place] = true
+		w.ready[by] = append(w.ready[by], witness{o.Target, operators[o.Target], ep, witnessTurns})
+	}
+	return w
+}
+
+func passageOf(o *measurements.Observation) passage {
+	return passage{o.Family, o.Layer() == measurements.LayerQUIC || o.Transport == "quic" || o.Transport == "udp"}
+}
+
+func (w passage) transport() string {
+	if w.quic {
+		return "udp"
+	}
+	return "tcp"
+}
+
+// call asks hosts of a few operators by the passage on which something fails now, unless they have just been asked.
+func (w *witnesses) call(by passage, hosts int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := time.Now(); w.asked[by].IsZero() || now.Sub(w.asked[by]) >= witnessPause {
+		w.asked[by] = now
+		for _, x := range w.next(by, hosts) {
+			w.running.Go(func() {
+				if w.ask(by, x.host, x.ep) {
+					w.back(by, x)
+				}
+			})
+		}
+	}
+}
+
+// next takes hosts of different operators from those that are left.
+func (w *witnesses) next(by passage, hosts int) (out []witness) {
+	left := w.ready[by][:0:0]
+	operators := map[string]bool{}
+	for _, x := range w.ready[by] {
+		if len(out) < hosts && !operators[x.operator] {
+			operators[x.operator] = true
+			out = append(out, x)
+			continue
+		}
+		left = append(left, x)
+	}
+	w.ready[by] = left
+	return out
+}
+
+// back puts a host that answered at the end of the line. What fails is left alone.
+func (w *witnesses) back(by passage, x witness) {
+	if x.turns--; x.turns > 0 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ready[by] = append(w.ready[by], x)
+	}
+}
+
+// watch calls the witnesses if a step by this passage is silent for long. stop ends that.
+func (w *witnesses) watch(by passage) (stop func()) {
+	if w == nil {
+		return func() {}
+	}
+	timer := time.AfterFunc(silentFor, func() { w.call(by, askedOfSilence) })
+	return func() { timer.Stop() }
+}
+
+// hear calls the witnesses where an observation says that a step of a target failed, or a connect that speaks
+// for it. Names have a control of their own.
+func (w *witnesses) hear(o *measurements.Observation) {
+	if w == nil || o.OK() || o.Operation == measurements.Resolve || o.Endpoint == "" {
+		return
+	}
+	if o.Control == measurements.T || o.Control == measurements.N && o.Layer() == measurements.LayerTCP {
+		w.call(passageOf(o), askedOfFailure)
+	}
+}
+
+// askAgain makes a small handshake with a neutral host that answered the gate.
+func (p *Plan) askAgain(ctx context.Context, gate *sheet, by passage, host string, ep netip.AddrPort) bool {
+	if ctx.Err() != nil || p.Budget != nil && !p.Budget.Allow(visitBytes) {
+		return false
+	}
+	unlock := p.places.lock(by.transport(), ep)
+	defer unlock()
+	c := chain{p: p, s: gate, role: role{target: host, again: true}, ep: ep}
+	if by.quic {
+		return c.quic(ctx, host, "", measurements.Small, 0)
+	}
+	return c.tls(ctx, host, "", measurements.Small, 0)
+}

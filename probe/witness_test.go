@@ -1,0 +1,91 @@
+package probe
+
+import (
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+)
+
+// callsOf notes who is asked, with hosts of as many operators as given.
+func callsOf(operators ...string) (*witnesses, func() []string) {
+	var mu sync.Mutex
+	var asked []string
+	w := &witnesses{ready: map[passage][]witness{}, asked: map[passage]time.Time{}}
+	w.ask = func(_ passage, host string, _ netip.AddrPort) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, host)
+		return host != "mute"
+	}
+	for _, o := range operators {
+		w.ready[passage{measurements.IPv4, false}] = append(w.ready[passage{measurements.IPv4, false}], witness{host: o, operator: o, turns: witnessTurns})
+	}
+	return w, func() []string {
+		w.running.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		return asked
+	}
+}
+
+// A failure calls hosts of two operators, on its own passage, and what fails meanwhile calls nobody again.
+func TestFailureCallsWitnesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, asked := callsOf("a", "b", "c")
+		died := measurements.Observation{Operation: measurements.TLSHandshake, Family: measurements.IPv4, Endpoint: "192.0.2.1:443", Failure: measurements.ConnectionReset}
+		w.hear(&died)
+		w.hear(&died)
+		if got := asked(); len(got) != askedOfFailure || got[0] == got[1] {
+			t.Fatalf("asked %v", got)
+		}
+		over6, neutral, passed := died, died, died
+		over6.Family, neutral.Control, passed.Failure = measurements.IPv6, measurements.N, ""
+		time.Sleep(witnessPause)
+		for _, o := range []*measurements.Observation{&over6, &neutral, &passed} {
+			w.hear(o)
+		}
+		if got := asked(); len(got) != askedOfFailure {
+			t.Errorf("asked %v of what says nothing of this passage", got)
+		}
+		w.hear(&died)
+		if got := asked(); len(got) != 2*askedOfFailure {
+			t.Errorf("asked %v after the pause", got)
+		}
+	})
+}
+
+// A long silence calls one host while it lasts; a short step calls none. Who did not answer is left alone, and
+// nobody is asked more often than his turns.
+func TestSilenceCallsAWitness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, asked := callsOf("mute", "a")
+		by := passage{measurements.IPv4, false}
+		stop := w.watch(by)
+		time.Sleep(silentFor - time.Millisecond)
+		stop()
+		time.Sleep(time.Second)
+		if got := asked(); len(got) != 0 {
+			t.Fatalf("a short step asked %v", got)
+		}
+		for range 3 * witnessTurns {
+			stop := w.watch(by)
+			time.Sleep(2 * silentFor)
+			synctest.Wait()
+			stop()
+		}
+		if got := asked(); len(got) != 1+witnessTurns || got[0] != "mute" {
+			t.Errorf("asked %v", got)
+		}
+	})
+}
+
+// Before the gate is over, and where it got nothing, there is nobody to ask.
+func TestNoWitnesses(t *testing.T) {
+	var none *witnesses
+	none.hear(&measurements.Observation{Operation: measurements.Connect, Endpoint: "192.0.2.1:443", Failure: measurements.Timeout})
+	none.watch(passage{})()
+}
