@@ -79,6 +79,7 @@ type Plan struct {
 	helpers helpers
 
 	penalties penalties
+	arms      armsDied
 	system    []Resolver
 	behind    []Resolver
 }

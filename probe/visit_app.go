@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"crypto/tls"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync"
@@ -12,13 +11,10 @@ import (
 	"github.com/telltale-probe/telltale/probe/app"
 )
 
-// plainArms are MTProto's framings that a filter can recognise by their first bytes. A visit takes one of them.
-var plainArms = []app.Transport{app.Abridged, app.Intermediate, app.PaddedIntermediate, app.OverHTTP}
-
 // visitMTProto connects to a data centre, stays silent a moment, and makes Telegram's first exchange. Control N
 // is the same exchange in bytes that no filter can tell from chance (obfuscated2): where they pass and the
 // plain ones die, it is the protocol that dies.
-func (c chain) visitMTProto(ctx context.Context, t Target, opaque bool) bool {
+func (c chain) visitMTProto(ctx context.Context, t Target, arm app.Transport, opaque bool) bool {
 	if opaque && c.p.penalties.due(c.ep) {
 		n := c
 		n.role.control = measurements.N
@@ -29,7 +25,7 @@ func (c chain) visitMTProto(ctx context.Context, t Target, opaque bool) bool {
 			return false
 		}
 	}
-	return c.mtproto(ctx, t, plainArms[rand.IntN(len(plainArms))])
+	return c.mtproto(ctx, t, arm)
 }
 
 func (c chain) mtproto(ctx context.Context, t Target, arm app.Transport) bool {
