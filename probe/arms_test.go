@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/app"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
@@ -77,5 +78,28 @@ func TestArmThatFailedIsKept(t *testing.T) {
 	p.arms.note(at, got, []visited{visitPassed, visitSkipped, visitSkipped})
 	if p.arms.of(at) != (turn{}) {
 		t.Errorf("after it passed: %v", p.arms.of(at))
+	}
+}
+
+// What looks like chance is sent to a data centre that is under suspicion itself, and to WhatsApp's hosts where any
+// target that speaks as they do is.
+func TestOpaqueNeedsItsOwnSuspicion(t *testing.T) {
+	dc1, dc2 := Target{ID: "dc1", Probes: []Probe{ProbeMTProto}}, Target{ID: "dc2", Probes: []Probe{ProbeMTProto}}
+	chat, web, door := Target{ID: "chat", Probes: []Probe{ProbeWhatsApp}}, Target{ID: "web", Probes: []Probe{ProbeHTTPS}}, Target{ID: "door", Probes: []Probe{ProbeWSS}, Speaks: measurements.WhatsAppNoise}
+	p := &Plan{Apps: []App{{ID: "a", Targets: []Target{dc1, dc2, chat, web, door}}}}
+	for _, test := range []struct {
+		suspected      string
+		dc1, dc2, chat bool
+	}{{"", false, false, false}, {"web", false, false, false}, {"dc2", false, true, false}, {"door", false, false, true}, {"chat", false, false, true}} {
+		p.Suspicion = &schedule.Suspicion{}
+		p.Suspicion.Suspect("a/" + test.suspected)
+		s := &sheet{plan: p, m: measurements.Measurement{App: "a"}}
+		if a, b, c := p.opaque(s, dc1), p.opaque(s, dc2), p.opaque(s, chat); a != test.dc1 || b != test.dc2 || c != test.chat {
+			t.Errorf("%s: %v, %v, %v", test.suspected, a, b, c)
+		}
+	}
+	p.Opaque = true
+	if s := (&sheet{plan: p, m: measurements.Measurement{App: "a"}}); !p.opaque(s, dc1) {
+		t.Error("not where the volunteer wants it")
 	}
 }

@@ -225,8 +225,10 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	}
 	c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin}, identity: p.wantsIdentity(s.key(t))}
 	switch w {
-	case ProbeMTProto, ProbeWhatsApp:
-		neutral = suspect || p.opaque(s)
+	case ProbeMTProto:
+		neutral = !p.Without[measurements.N] && (suspect || p.opaque(s, t))
+	case ProbeWhatsApp:
+		neutral = suspect || p.opaque(s, t)
 	case ProbeLEGY:
 		c.ask.Speaks = measurements.LEGY
 	case ProbeWSS:

@@ -112,16 +112,43 @@ func (c chain) stun(ctx context.Context, host string) bool {
 	return o.OK()
 }
 
-// opaque says whether first packets that look like chance may be sent to an app's targets: they are filtered
-// themselves in places, and penalised (Wu et al., USENIX Security 2023), so that they go out where the
-// volunteer wants them, or where anything of the app is under suspicion.
-func (p *Plan) opaque(s *sheet) bool {
-	if p.Without[measurements.N] {
+// opaque says whether first packets that look like chance may be sent to a target: they are filtered themselves in
+// places, and penalised (Wu et al., USENIX Security 2023), so that they go out where the volunteer wants them, or
+// under suspicion. A data centre has to be under it itself; WhatsApp's hosts are a pool, and stand for each other.
+// What is wrong with an app's pages is no reason.
+func (p *Plan) opaque(s *sheet, t Target) bool {
+	switch {
+	case p.Without[measurements.N]:
 		return false
+	case p.Opaque:
+		return true
+	case p.Suspicion == nil:
+		return false
+	case t.protocol() == measurements.MTProto:
+		return p.Suspicion.Suspected(s.key(t))
 	}
-	return p.Opaque || p.Suspicion != nil && slices.ContainsFunc(s.m.Targets, func(t measurements.TargetInfo) bool {
-		return p.Suspicion.Suspected(s.m.App + "/" + t.ID)
+	return slices.ContainsFunc(p.targetsOf(s.m.App), func(u Target) bool {
+		return u.protocol() == t.protocol() && p.Suspicion.Suspected(s.key(u))
 	})
+}
+
+func (p *Plan) targetsOf(app string) []Target {
+	i := slices.IndexFunc(p.Apps, func(a App) bool { return a.ID == app })
+	if i < 0 {
+		return nil
+	}
+	return p.Apps[i].Targets
+}
+
+// protocol is what a target speaks of its own, on a bare connection or in a WebSocket; "" is nothing.
+func (t *Target) protocol() string {
+	switch {
+	case slices.Contains(t.Probes, ProbeMTProto):
+		return measurements.MTProto
+	case slices.Contains(t.Probes, ProbeWhatsApp):
+		return measurements.WhatsAppNoise
+	}
+	return t.Speaks
 }
 
 // wantsIdentity says whether the proof that costs the server an operation of RSA is asked for: under
