@@ -84,6 +84,22 @@ func TestMTProtoLies(t *testing.T) {
 	}
 }
 
+// What a server does not speak it swallows, and the rest it speaks.
+func TestMTProtoDeafServer(t *testing.T) {
+	telegram := keys()[0]
+	for _, deaf := range app.Transports {
+		for _, transport := range app.Transports {
+			synctest.Test(t, func(t *testing.T) {
+				_, err := dc(t, app.MTProtoServer{Key: telegram, Deaf: []app.Transport{deaf}}, app.MTProtoInput{Transport: transport, Keys: []*rsa.PublicKey{&telegram.PublicKey}, DC: 1})
+				var n net.Error
+				if silent := errors.As(err, &n) && n.Timeout(); silent != (deaf == transport) || err != nil && !silent {
+					t.Errorf("deaf to %s, asked in %s: %v", deaf, transport, err)
+				}
+			})
+		}
+	}
+}
+
 // What a server sends may end anywhere, or come byte by byte; the error is clear, and the work bounded.
 func TestMTProtoBrokenOff(t *testing.T) {
 	telegram := keys()[0]
