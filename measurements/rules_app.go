@@ -92,31 +92,39 @@ var appRules = []Rule{
 		},
 	},
 	{
+		ID:         "app-dies-in-one-form",
+		Since:      "2026-11-26.1",
+		Says:       "The app's first bytes die in one framing, and another port of the same address answers another.",
+		Layers:     []Layer{LayerApp},
+		Source:     "core.telegram.org/mtproto/mtproto-transports (each framing has first bytes of its own)",
+		Signatures: []Signature{AppTimeout, AppReset, AppEOF},
+		Needs:      "another framing that is answered at the same address; to call it blocked, control N answered at the same place just before, and this very framing answered on this port in an earlier round on this network",
+		Refuses:    "that a framing is filtered which the server may never have spoken there; that it is the framing, where only another port answers",
+		Confidence: Likely,
+		Judge:      diesInOneForm,
+	},
+	plainInOneForm,
+	{
 		ID:         "app-dies-plain",
-		Since:      "2026-11-23.2",
+		Since:      "2026-11-26.1",
 		Says:       "The app's first bytes die where they can be recognised, and pass, at the same place just before, where they look like chance.",
 		Layers:     []Layer{LayerApp},
 		Source:     "core.telegram.org/mtproto/mtproto-transports#transport-obfuscation (made for such filters); DESIGN section 4, app.*",
 		Signatures: []Signature{AppTimeout, AppReset, AppEOF},
-		Needs:      "control N in bytes without a form that was answered at the same place just before",
-		Refuses:    "more than a suspicion of one silence or one end",
+		Needs:      "control N in bytes without a form that was answered at the same place just before; two framings of the target that die so, or one that was answered on this port before",
+		Refuses:    "that a framing is filtered which the server may never have spoken there; more than a suspicion of one silence or one end",
 		Confidence: Likely,
-		Judge: func(c *Case) *Finding {
-			s := appSignature[c.Kind()]
-			if s == "" || !c.NeutralPassed() {
-				return nil
-			}
-			return byName(c, s, "the app's first bytes die; the same exchange without recognisable bytes, just before, was answered")
-		},
+		Judge:      diesPlain,
 	},
+	hereInOneForm,
 	{
 		ID:         "app-dies-here",
-		Since:      "2026-11-23.2",
+		Since:      "2026-11-26.1",
 		Says:       "The connection stands, and the app's first bytes are not answered, as they were on this network before, while other servers of the app answer theirs.",
 		Layers:     []Layer{LayerApp},
 		Source:     "DESIGN section 4, app.* and rule 6",
 		Signatures: []Signature{AppTimeout, AppReset, AppEOF, UDPTimeoutSTUN},
-		Needs:      "an exchange that dies; to call it blocked, evidence from the path, a reference vantage, or a second network that fails alike",
+		Needs:      "an exchange that dies, in two of its framings or in one that was answered on this port before; to call it blocked, evidence from the path, a reference vantage, or a second network that fails alike",
 		Refuses:    "that a server is filtered which has never answered here, or which may be down",
 		Confidence: Likely,
 		Judge:      diesUnspoken,
@@ -154,6 +162,44 @@ func (v *view) anotherProves(c *Case) bool {
 	return false
 }
 
+// diesInOneForm judges a framing that died while another is answered at the same address. Where two have died
+// beside control N it is no single one.
+func diesInOneForm(c *Case) *Finding {
+	s := appSignature[c.Kind()]
+	if s == "" || !c.framed() || c.NeutralFailedAlike() || c.NeutralPassed() && c.armsDied(true) > 1 {
+		return nil
+	}
+	other := c.anotherArm()
+	if other == nil {
+		return nil
+	}
+	says := fmt.Sprintf("in the framing %s the app's first bytes die; in %s they are answered on port %d of the same address", c.T.App.Arm, other.App.Arm, portOf(other.Endpoint))
+	switch {
+	case !c.NeutralPassed():
+		return inconclusive(s, says, "nothing that looks like chance was answered on this port just before: it may be the port")
+	case !c.spokenBefore():
+		return inconclusive(s, says, "this framing has never been answered on this port: the server may not speak it")
+	}
+	return byName(c, s, says, "it was answered on this port before, and just now what looks like chance was")
+}
+
+func diesPlain(c *Case) *Finding {
+	s := appSignature[c.Kind()]
+	if s == "" || !c.NeutralPassed() {
+		return nil
+	}
+	const says = "the app's first bytes die; the same exchange without recognisable bytes, just before, was answered"
+	switch {
+	case !c.framed():
+		return byName(c, s, says)
+	case c.armsDied(true) > 1:
+		return byName(c, s, says, "they die in more than one framing")
+	case c.spokenBefore():
+		return byName(c, s, says, "this framing was answered on this port before")
+	}
+	return inconclusive(s, says, "one framing alone died, which has never been answered on this port: the server may not speak it")
+}
+
 func diesUnspoken(c *Case) *Finding {
 	s := appSignature[c.Kind()]
 	if c.Failed() && c.T.App != nil && c.T.App.Protocol == STUN {
@@ -166,6 +212,8 @@ func diesUnspoken(c *Case) *Finding {
 		return whateverTheName(c, s, "the app's first bytes die, recognisable or not")
 	case portOf(c.Endpoint) == 80:
 		return inconclusive(s, "the app's first bytes die on port 80, where proxies answer for everybody and know HTTP alone")
+	case !c.FromThePath() && c.oneFormAlone():
+		return inconclusive(s, "the connection stands, and the app's first bytes are not answered; one framing alone died, which has never been answered on this port")
 	case c.T.App != nil && c.T.App.Protocol == WhatsAppNoise && !c.answeredBefore():
 		return inconclusive(s, "the connection stands, and the app's first bytes are not answered; they have never been on this network")
 	}
