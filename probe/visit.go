@@ -215,6 +215,10 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 		transport = "udp"
 	}
 	place := schedule.Place{Transport: transport, Endpoint: ep}
+	trial := 0
+	if w == ProbeSTUN {
+		trial = p.neutralSTUN(ctx, s, t, place)
+	}
 	unlock := p.places.lock(transport, ep)
 	defer unlock()
 	release, ok := slot(ctx, p.slots)
@@ -237,7 +241,7 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	if w != ProbeLEGY {
 		c.ask.ProofHeader = t.ProofHeader
 	}
-	if neutral {
+	if c.role.trial = trial; trial == 0 && neutral {
 		c.role.trial = s.trial()
 	}
 	if c.visit(ctx, t, sp, w, neutral) {
@@ -289,7 +293,7 @@ func (c chain) visit(ctx context.Context, t Target, sp spot, w Probe, neutral bo
 	case ProbeWhatsApp:
 		return c.visitWhatsApp(ctx, t, host, neutral)
 	case ProbeSTUN:
-		return c.visitSTUN(ctx, t, host)
+		return c.stun(ctx, host)
 	}
 	return c.tcp(ctx)
 }

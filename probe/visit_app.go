@@ -9,6 +9,7 @@ import (
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/app"
+	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // visitMTProto connects to a data centre, stays silent a moment, and makes Telegram's first exchange. Control N
@@ -84,25 +85,42 @@ func (t Target) upgrade(path string) func(context.Context, chain, *tls.Conn) boo
 	}
 }
 
-// visitSTUN asks for a binding, over UDP. Nothing in a request bears a name, so that control N is another's
-// server: the catalogue's neutral one.
-func (c chain) visitSTUN(ctx context.Context, t Target, host string) bool {
-	if t.Neutral != "" && !c.p.Without[measurements.N] {
-		c.neutralSTUN(ctx, t.Neutral)
+// neutralSTUN is control N of a request for a binding. Nothing in a request bears a name, so that N is another's
+// server: the catalogue's neutral one. That is a place of its own, which may rest and is kept count of like any
+// other; it is done with before the target's place is taken, so that nobody waits for one while he holds another.
+// The trial is 0 where there was no N.
+func (p *Plan) neutralSTUN(ctx context.Context, s *sheet, t Target, at schedule.Place) (trial int) {
+	if t.Neutral == "" || p.Without[measurements.N] || p.Ledger != nil && p.Ledger.Rests(at) {
+		return 0
 	}
-	return c.stun(ctx, host)
+	r := role{target: t.ID, control: measurements.N, trial: s.trial(), origin: measurements.FromSystem}
+	f := measurements.FamilyOf(at.Endpoint.Addr())
+	release, ok := slot(ctx, p.lookups)
+	var o measurements.Observation
+	if ok {
+		o = p.resolveSystem(ctx, s, r, t.Neutral, f)
+	}
+	release()
+	if !ok || !o.OK() || o.DNS == nil || len(o.DNS.Addresses) == 0 {
+		return r.trial
+	}
+	place := schedule.Place{Transport: "udp", Endpoint: netip.AddrPortFrom(o.DNS.Addresses[0], at.Endpoint.Port())}
+	unlock := p.places.lock(place.Transport, place.Endpoint)
+	defer unlock()
+	release, ok = slot(ctx, p.slots)
+	defer release()
+	if reason := p.barred(place, ok); reason != "" {
+		s.skip(measurements.Skip{Target: t.ID, Layer: measurements.LayerApp, Family: f, Endpoint: place.Endpoint.String(), Reason: reason})
+		return r.trial
+	}
+	n := chain{p: p, s: s, ep: place.Endpoint, role: r}
+	if !n.stun(ctx, t.Neutral) && p.Ledger != nil && ctx.Err() == nil {
+		p.Ledger.Fail(place)
+	}
+	return r.trial
 }
 
-func (c chain) neutralSTUN(ctx context.Context, name string) {
-	n := c
-	n.role.control, n.role.origin = measurements.N, measurements.FromSystem
-	o := c.p.resolveSystem(ctx, c.s, n.role, name, measurements.FamilyOf(c.ep.Addr()))
-	if o.OK() && o.DNS != nil && len(o.DNS.Addresses) > 0 {
-		n.ep = netip.AddrPortFrom(o.DNS.Addresses[0], c.ep.Port())
-		n.stun(ctx, name)
-	}
-}
-
+// stun asks for a binding, over UDP.
 func (c chain) stun(ctx context.Context, host string) bool {
 	c.role.conn = c.s.conn()
 	sctx, cancel := c.p.step(ctx)
