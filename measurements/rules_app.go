@@ -214,10 +214,40 @@ func diesUnspoken(c *Case) *Finding {
 		return inconclusive(s, "the app's first bytes die on port 80, where proxies answer for everybody and know HTTP alone")
 	case !c.FromThePath() && c.oneFormAlone():
 		return inconclusive(s, "the connection stands, and the app's first bytes are not answered; one framing alone died, which has never been answered on this port")
+	case c.provedOnAnotherPort():
+		return diesOnOnePort(c, s)
 	case c.T.App != nil && c.T.App.Protocol == WhatsAppNoise && !c.answeredBefore():
 		return inconclusive(s, "the connection stands, and the app's first bytes are not answered; they have never been on this network")
 	}
 	return whateverTheName(c, s, "the connection stands, and the app's first bytes are not answered")
+}
+
+// provedOnAnotherPort says whether the server has shown the app's own key at another port of the same address, in
+// the same protocol.
+func (c *Case) provedOnAnotherPort() bool {
+	if c.T.App == nil || c.T.App.Protocol != WhatsAppNoise {
+		return false
+	}
+	for i := range c.view.m.Observations {
+		o := &c.view.m.Observations[i]
+		if o.Control == T && o.OK() && o.form() != "" && o.App.Protocol == c.T.App.Protocol && o.App.Proof == ProvedIdentity && o.Addr() == c.Addr() && o.Endpoint != c.Endpoint {
+			return true
+		}
+	}
+	return false
+}
+
+// diesOnOnePort weighs a failure on a port of a server that is up: like what fails whatever the name, but that two
+// networks which fail alike say nothing. They are one operator's, and a port is given up everywhere at once.
+func diesOnOnePort(c *Case, s Signature) *Finding {
+	const says = "on this port the app's first bytes die; on another one of the same address the server has shown the app's own key"
+	if c.FromThePath() {
+		return blocked(s, Likely, says, "the answer came faster than the server can be reached")
+	}
+	if f := byReference(c, s, says); f != nil {
+		return f
+	}
+	return inconclusive(s, append(c.referenceReason(), says, "its operator may have given up the port")...)
 }
 
 func portOf(endpoint string) uint16 {
