@@ -91,7 +91,7 @@ func handshake(ctx context.Context, conn net.Conn, name string, exchange func(*m
 // tell puts down what an error says of the peer.
 func tell(h *measurements.Handshake, err error) {
 	if r, ok := errors.AsType[*app.Refused](err); ok {
-		h.Code = r.Code
+		h.Code, h.FirstBytes = r.Code, r.FirstBytes
 	}
 	if n, ok := errors.AsType[*app.NotSpoken](err); ok {
 		h.FirstBytes = n.FirstBytes
