@@ -1,12 +1,13 @@
 package measurements
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
 
-// obfuscated is the framing that has no bytes to recognise it by: control N of MTProto (Handshake.Arm).
-const obfuscated = "obfuscated2"
+// overHTTP is the framing of MTProto that proxies know (Handshake.Arm).
+const overHTTP = "http"
 
 // form is how an app's exchange was made on a bare connection, and where: "abridged 192.0.2.1:443". "" where it was
 // made in no such way. A server that speaks one form need not speak another, nor need its neighbour.
@@ -37,32 +38,44 @@ func (c *Case) anotherArm() *Observation {
 	return nil
 }
 
-// armsDied counts the framings in which the target's servers died in this family, as far as each says something of
-// the target: on port 80 proxies answer for everybody, and know HTTP alone. beside: only where control N was
-// answered at the same place just before, which clears the port, too; else N that died is a framing as well.
-func (c *Case) armsDied(beside bool) int {
-	var died []string
-	add := func(o *Observation) {
-		if !slices.Contains(died, o.App.Arm) {
-			died = append(died, o.App.Arm)
+// diedKey is where framings are counted that died: a target's servers in a family. beside: only where control N was
+// answered at the same place just before, which clears the port, too.
+type diedKey struct {
+	target string
+	family Family
+	beside bool
+}
+
+// countArms counts the framings in which servers died, as far as each says something of the target: on port 80
+// proxies answer for everybody, and know HTTP alone. N that died as well is a framing, too.
+func (v *view) countArms(cases []*Case) {
+	v.died = map[diedKey]map[string]bool{}
+	add := func(c *Case, beside bool, o *Observation) {
+		k := diedKey{c.Target.ID, c.Family, beside}
+		if v.died[k] == nil {
+			v.died[k] = map[string]bool{}
 		}
+		v.died[k][o.App.Arm] = true
 	}
-	for _, d := range c.all {
-		if d.Layer != LayerApp || d.Target.ID != c.Target.ID || d.Family != c.Family || !d.framed() || d.Kind() == "" {
-			continue
-		}
+	for _, c := range cases {
 		switch {
-		case d.NeutralPassed():
-			add(d.T)
-		case beside || portOf(d.Endpoint) == 80 && d.T.App.Arm != "http":
+		case !c.framed() || c.Kind() == "":
+		case c.NeutralPassed():
+			add(c, true, c.T)
+			add(c, false, c.T)
+		case portOf(c.Endpoint) == 80 && c.T.App.Arm != overHTTP:
 		default:
-			add(d.T)
-			if d.NeutralFailedAlike() && d.N.App != nil && d.N.App.Arm == obfuscated {
-				add(d.N)
+			add(c, false, c.T)
+			if c.NeutralFailedAlike() && c.N.App != nil {
+				add(c, false, c.N)
 			}
 		}
 	}
-	return len(died)
+}
+
+// armsDied is how many framings of the case's target died in its family.
+func (c *Case) armsDied(beside bool) int {
+	return len(c.view.died[diedKey{c.Target.ID, c.Family, beside}])
 }
 
 // framed says whether the case is of an exchange that has several framings.
@@ -79,14 +92,14 @@ func (c *Case) oneFormAlone() bool {
 // mostForms bounds what a place remembers of forms: four framings at three ports of a few addresses. Chosen by us.
 const mostForms = 64
 
-// formsOf lists the forms in which a target's servers of a family answered.
+// formsOf lists the forms in which a target's servers of a family answered, where there are several.
 func formsOf(m *Measurement, k placeKey) (out []string) {
 	if k.Layer != LayerApp {
 		return nil
 	}
 	for i := range m.Observations {
 		o := &m.Observations[i]
-		if o.Control == T && o.OK() && o.Target == k.Target && o.Family == k.Family && o.form() != "" && !slices.Contains(out, o.form()) {
+		if o.Control == T && o.OK() && o.Target == k.Target && o.Family == k.Family && o.form() != "" && o.App.Arm != "" && !slices.Contains(out, o.form()) {
 			out = append(out, o.form())
 		}
 	}
@@ -118,4 +131,42 @@ func (p *past) answeredIn(k placeKey, form string) bool {
 		return false
 	}
 	return !p.places[k].Forms[form].IsZero()
+}
+
+// diesInOneForm judges a framing that died while another is answered at the same address. Where two have died
+// beside control N it is no single one.
+func diesInOneForm(c *Case) *Finding {
+	s := appSignature[c.Kind()]
+	if s == "" || !c.framed() || c.NeutralFailedAlike() || c.NeutralPassed() && c.armsDied(true) > 1 {
+		return nil
+	}
+	other := c.anotherArm()
+	if other == nil {
+		return nil
+	}
+	says := fmt.Sprintf("in the framing %s the app's first bytes die; in %s they are answered on port %d of the same address", c.T.App.Arm, other.App.Arm, portOf(other.Endpoint))
+	switch {
+	case !c.NeutralPassed():
+		return inconclusive(s, says, "nothing that looks like chance was answered on this port just before: it may be the port")
+	case !c.spokenBefore():
+		return inconclusive(s, says, "this framing has never been answered on this port: the server may not speak it")
+	}
+	return byName(c, s, says, "it was answered on this port before, and just now what looks like chance was")
+}
+
+func diesPlain(c *Case) *Finding {
+	s := appSignature[c.Kind()]
+	if s == "" || !c.NeutralPassed() {
+		return nil
+	}
+	const says = "the app's first bytes die; the same exchange without recognisable bytes, just before, was answered"
+	switch {
+	case !c.framed():
+		return byName(c, s, says)
+	case c.armsDied(true) > 1:
+		return byName(c, s, says, "they die in more than one framing")
+	case c.spokenBefore():
+		return byName(c, s, says, "this framing was answered on this port before")
+	}
+	return inconclusive(s, says, "one framing alone died, which has never been answered on this port: the server may not speak it")
 }

@@ -12,7 +12,7 @@ import (
 func spoke(trial int, endpoint, arm string, n, failure Failure) []Observation {
 	at := Observation{Target: "dc1", Trial: trial, Operation: AppHandshake, Transport: "tcp", Family: IPv4, Endpoint: endpoint, Conn: 2 * trial}
 	control := at
-	control.Control, control.Conn, control.Failure, control.App = N, 2*trial+1, n, &Handshake{Protocol: MTProto, Arm: obfuscated}
+	control.Control, control.Conn, control.Failure, control.App = N, 2*trial+1, n, &Handshake{Protocol: MTProto, Arm: "obfuscated2"}
 	at.Failure, at.App = failure, &Handshake{Protocol: MTProto, Arm: arm}
 	if n == "-" {
 		return []Observation{at}

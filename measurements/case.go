@@ -59,6 +59,7 @@ func (v *view) cases() []*Case {
 	for _, c := range out {
 		c.all = out
 	}
+	v.countArms(out)
 	return out
 }
 

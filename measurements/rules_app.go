@@ -162,44 +162,6 @@ func (v *view) anotherProves(c *Case) bool {
 	return false
 }
 
-// diesInOneForm judges a framing that died while another is answered at the same address. Where two have died
-// beside control N it is no single one.
-func diesInOneForm(c *Case) *Finding {
-	s := appSignature[c.Kind()]
-	if s == "" || !c.framed() || c.NeutralFailedAlike() || c.NeutralPassed() && c.armsDied(true) > 1 {
-		return nil
-	}
-	other := c.anotherArm()
-	if other == nil {
-		return nil
-	}
-	says := fmt.Sprintf("in the framing %s the app's first bytes die; in %s they are answered on port %d of the same address", c.T.App.Arm, other.App.Arm, portOf(other.Endpoint))
-	switch {
-	case !c.NeutralPassed():
-		return inconclusive(s, says, "nothing that looks like chance was answered on this port just before: it may be the port")
-	case !c.spokenBefore():
-		return inconclusive(s, says, "this framing has never been answered on this port: the server may not speak it")
-	}
-	return byName(c, s, says, "it was answered on this port before, and just now what looks like chance was")
-}
-
-func diesPlain(c *Case) *Finding {
-	s := appSignature[c.Kind()]
-	if s == "" || !c.NeutralPassed() {
-		return nil
-	}
-	const says = "the app's first bytes die; the same exchange without recognisable bytes, just before, was answered"
-	switch {
-	case !c.framed():
-		return byName(c, s, says)
-	case c.armsDied(true) > 1:
-		return byName(c, s, says, "they die in more than one framing")
-	case c.spokenBefore():
-		return byName(c, s, says, "this framing was answered on this port before")
-	}
-	return inconclusive(s, says, "one framing alone died, which has never been answered on this port: the server may not speak it")
-}
-
 func diesUnspoken(c *Case) *Finding {
 	s := appSignature[c.Kind()]
 	if c.Failed() && c.T.App != nil && c.T.App.Protocol == STUN {
