@@ -59,6 +59,7 @@ func (v *view) cases() []*Case {
 	for _, c := range out {
 		c.all = out
 	}
+	v.countArms(out)
 	return out
 }
 
@@ -229,7 +230,7 @@ func (c *Case) Addr() netip.Addr { return c.T.Addr() }
 func (c *Case) AgainElsewhere() bool {
 	for _, d := range c.all {
 		if d != c && d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure &&
-			d.Addr() != c.Addr() && d.Name == c.Name && d.NeutralPassed() {
+			d.Addr() != c.Addr() && d.Name == c.Name && d.NeutralPassed() && !d.oneFormAlone() {
 			return true
 		}
 	}
@@ -247,11 +248,12 @@ func (c *Case) followed(s Signature) bool {
 }
 
 // FailsAlikeInTwoNetworks says whether an endpoint of another target of the app, in another network,
-// fails alike at this layer. One site that is down fails at all its addresses: that is not it.
+// fails alike at this layer. One site that is down fails at all its addresses: that is not it; nor is a form of
+// the app's exchange that its servers may not speak.
 func (c *Case) FailsAlikeInTwoNetworks() bool {
 	here := network(c.Addr())
 	for _, d := range c.all {
-		if d.Target.ID != c.Target.ID && d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here {
+		if d.Target.ID != c.Target.ID && d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here && !d.oneFormAlone() {
 			return true
 		}
 	}

@@ -16,7 +16,8 @@ type Handshake struct {
 	Dated bool `json:"dated,omitempty"`
 	// Code is what the app's own transport answered with; 0 is nothing of the kind.
 	Code int32 `json:"code,omitempty"`
-	// FirstBytes are the first that came from a peer that does not speak the protocol, up to 64.
+	// FirstBytes are the first that came from a peer that does not speak the protocol, or that said no over HTTP, as
+	// anybody could have; up to 64.
 	FirstBytes []byte `json:"first_bytes,omitempty"`
 }
 

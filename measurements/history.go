@@ -92,6 +92,7 @@ func (h *History) Learn(r *Round, v *RoundVerdict) {
 	}
 	eachOutcome(r, v, func(k placeKey, o *outcome) {
 		if p := e.record(k, at); p != nil {
+			p.answered(o.forms, at)
 			e.learn(p, p.advance(o, at, func(kind string) float64 { return e.benignRate(k, kind) }), at)
 		}
 	})

@@ -102,6 +102,9 @@ func (in *epochJSON) read() (*Epoch, error) {
 // check refuses what no round can have led to: a score that is not a number would make everything, or
 // nothing, confirmed.
 func (r *record) check() error {
+	if len(r.Forms) > mostForms {
+		return fmt.Errorf("%d forms, at most %d are kept", len(r.Forms), mostForms)
+	}
 	if r.Trials < 0 || r.Trials > mostTrials || len(r.Benign) > mostKinds || len(r.Open) > mostOpen {
 		return fmt.Errorf("%d trials, %d kinds, %d series: out of bounds", r.Trials, len(r.Benign), len(r.Open))
 	}

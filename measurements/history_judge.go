@@ -85,7 +85,9 @@ func eachOutcome(r *Round, v *RoundVerdict, each func(placeKey, *outcome)) {
 					n++
 				}
 				k := placeKey{m.App, app.Targets[j].Target, layers[0].Layer, layers[0].Family}
-				if o.read(layers[:n]); o.meet(k, trials) {
+				o.read(layers[:n])
+				o.forms = formsOf(m, k)
+				if o.meet(k, trials) {
 					each(k, &o)
 				}
 				layers = layers[n:]
@@ -122,7 +124,7 @@ func (o *outcome) meet(k placeKey, trials []Trial) bool {
 			}
 		}
 	}
-	return o.ok || len(o.found)+len(o.neutral) > 0
+	return o.ok || len(o.found)+len(o.neutral)+len(o.forms) > 0
 }
 
 // weigh gives a round's findings the confidence that the history with this round in it gives them, and

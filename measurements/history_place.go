@@ -25,6 +25,8 @@ type record struct {
 	// NeutralCounted is when a failure of control N alone was counted last.
 	NeutralCounted time.Time `json:"neutral_counted"`
 	Open           []Series  `json:"open,omitempty"`
+	// Forms are those in which the app's own exchange was answered here, and when last (Observation.form).
+	Forms map[string]time.Time `json:"forms,omitempty"`
 }
 
 // clone is a copy that can be advanced without touching the history.
@@ -39,6 +41,7 @@ type outcome struct {
 	ok      bool // the layer was ok, and nothing else was found in it
 	found   []found
 	neutral []neutral
+	forms   []string // in which the app's own exchange was answered
 }
 
 // found is a finding of the round: a trial that counts if its control passed and the target failed.

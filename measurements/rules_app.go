@@ -92,31 +92,39 @@ var appRules = []Rule{
 		},
 	},
 	{
+		ID:         "app-dies-in-one-form",
+		Since:      "2026-11-26.1",
+		Says:       "The app's first bytes die in one framing, and another port of the same address answers another.",
+		Layers:     []Layer{LayerApp},
+		Source:     "core.telegram.org/mtproto/mtproto-transports (each framing has first bytes of its own)",
+		Signatures: []Signature{AppTimeout, AppReset, AppEOF},
+		Needs:      "another framing that is answered at the same address; to call it blocked, control N answered at the same place just before, and this very framing answered on this port in an earlier round on this network",
+		Refuses:    "that a framing is filtered which the server may never have spoken there; that it is the framing, where only another port answers",
+		Confidence: Likely,
+		Judge:      diesInOneForm,
+	},
+	plainInOneForm,
+	{
 		ID:         "app-dies-plain",
-		Since:      "2026-11-23.2",
+		Since:      "2026-11-26.1",
 		Says:       "The app's first bytes die where they can be recognised, and pass, at the same place just before, where they look like chance.",
 		Layers:     []Layer{LayerApp},
 		Source:     "core.telegram.org/mtproto/mtproto-transports#transport-obfuscation (made for such filters); DESIGN section 4, app.*",
 		Signatures: []Signature{AppTimeout, AppReset, AppEOF},
-		Needs:      "control N in bytes without a form that was answered at the same place just before",
-		Refuses:    "more than a suspicion of one silence or one end",
+		Needs:      "control N in bytes without a form that was answered at the same place just before; two framings of the target that die so, or one that was answered on this port before",
+		Refuses:    "that a framing is filtered which the server may never have spoken there; more than a suspicion of one silence or one end",
 		Confidence: Likely,
-		Judge: func(c *Case) *Finding {
-			s := appSignature[c.Kind()]
-			if s == "" || !c.NeutralPassed() {
-				return nil
-			}
-			return byName(c, s, "the app's first bytes die; the same exchange without recognisable bytes, just before, was answered")
-		},
+		Judge:      diesPlain,
 	},
+	hereInOneForm,
 	{
 		ID:         "app-dies-here",
-		Since:      "2026-11-23.2",
+		Since:      "2026-11-26.1",
 		Says:       "The connection stands, and the app's first bytes are not answered, as they were on this network before, while other servers of the app answer theirs.",
 		Layers:     []Layer{LayerApp},
 		Source:     "DESIGN section 4, app.* and rule 6",
 		Signatures: []Signature{AppTimeout, AppReset, AppEOF, UDPTimeoutSTUN},
-		Needs:      "an exchange that dies; to call it blocked, evidence from the path, a reference vantage, or a second network that fails alike",
+		Needs:      "an exchange that dies, in two of its framings or in one that was answered on this port before; to call it blocked, evidence from the path, a reference vantage, or a second network that fails alike",
 		Refuses:    "that a server is filtered which has never answered here, or which may be down",
 		Confidence: Likely,
 		Judge:      diesUnspoken,
@@ -166,10 +174,42 @@ func diesUnspoken(c *Case) *Finding {
 		return whateverTheName(c, s, "the app's first bytes die, recognisable or not")
 	case portOf(c.Endpoint) == 80:
 		return inconclusive(s, "the app's first bytes die on port 80, where proxies answer for everybody and know HTTP alone")
+	case !c.FromThePath() && c.oneFormAlone():
+		return inconclusive(s, "the connection stands, and the app's first bytes are not answered; one framing alone died, which has never been answered on this port")
+	case c.provedOnAnotherPort():
+		return diesOnOnePort(c, s)
 	case c.T.App != nil && c.T.App.Protocol == WhatsAppNoise && !c.answeredBefore():
 		return inconclusive(s, "the connection stands, and the app's first bytes are not answered; they have never been on this network")
 	}
 	return whateverTheName(c, s, "the connection stands, and the app's first bytes are not answered")
+}
+
+// provedOnAnotherPort says whether the server has shown the app's own key at another port of the same address, in
+// the same protocol.
+func (c *Case) provedOnAnotherPort() bool {
+	if c.T.App == nil || c.T.App.Protocol != WhatsAppNoise {
+		return false
+	}
+	for i := range c.view.m.Observations {
+		o := &c.view.m.Observations[i]
+		if o.Control == T && o.OK() && o.form() != "" && o.App.Protocol == c.T.App.Protocol && o.App.Proof == ProvedIdentity && o.Addr() == c.Addr() && o.Endpoint != c.Endpoint {
+			return true
+		}
+	}
+	return false
+}
+
+// diesOnOnePort weighs a failure on a port of a server that is up: like what fails whatever the name, but that two
+// networks which fail alike say nothing. They are one operator's, and a port is given up everywhere at once.
+func diesOnOnePort(c *Case, s Signature) *Finding {
+	const says = "on this port the app's first bytes die; on another one of the same address the server has shown the app's own key"
+	if c.FromThePath() {
+		return blocked(s, Likely, says, "the answer came faster than the server can be reached")
+	}
+	if f := byReference(c, s, says); f != nil {
+		return f
+	}
+	return inconclusive(s, append(c.referenceReason(), says, "its operator may have given up the port")...)
 }
 
 func portOf(endpoint string) uint16 {

@@ -13,15 +13,16 @@ type view struct {
 	history *past
 	targets map[string]TargetInfo
 
-	proved    map[named]bool            // a verified handshake for this name at this address
-	imposter  map[named]*Observation    // a completed handshake as someone else
-	system    map[wanted]*Observation   // what the resolver under test said
-	trusted   map[wanted][]*Observation // control D
-	behind    map[wanted]*Observation   // what the resolver behind a stub said, which is under test as well
-	neutral   map[placed]*Observation   // what the resolver under test said of a neutral name, right after it had failed for the target's
-	altSvc    map[string]bool           // names whose own word, over verified TLS, offers h3
-	elsewhere map[asked]*Observation    // control X
-	rtt       map[netip.Addr][]Seconds  // times of successful connects in this round
+	proved    map[named]bool              // a verified handshake for this name at this address
+	imposter  map[named]*Observation      // a completed handshake as someone else
+	system    map[wanted]*Observation     // what the resolver under test said
+	trusted   map[wanted][]*Observation   // control D
+	behind    map[wanted]*Observation     // what the resolver behind a stub said, which is under test as well
+	neutral   map[placed]*Observation     // what the resolver under test said of a neutral name, right after it had failed for the target's
+	altSvc    map[string]bool             // names whose own word, over verified TLS, offers h3
+	elsewhere map[asked]*Observation      // control X
+	died      map[diedKey]map[string]bool // framings of the app's exchange; set by cases
+	rtt       map[netip.Addr][]Seconds    // times of successful connects in this round
 }
 
 // placed is a target in one family.

@@ -77,7 +77,7 @@ func (h Host) inquire(ctx context.Context, r Resolver, q question) measurements.
 		Resolver: r.URL, Class: resolverClass(w.endpoint.Addr()), Transport: w.transport, Type: dns.TypeToString[q.kind], Rcode: -1,
 	}
 	if err == nil {
-		err = x.ask(ctx)
+		err = survived(func() error { return x.ask(ctx) })
 	}
 	err = ended(ctx, err)
 	o := x.s.end(x.conn, err)

@@ -60,7 +60,7 @@ func (h Host) STUN(ctx context.Context, ep netip.AddrPort, name string) measurem
 	seen := measurements.Handshake{Protocol: measurements.STUN}
 	socket, err := h.open(ctx, "udp", ep)
 	if err == nil {
-		_, err = app.STUN(ctx, socket)
+		err = survived(func() error { _, err := app.STUN(ctx, socket); return err })
 		_ = socket.Close()
 	}
 	s.stop()
@@ -79,7 +79,7 @@ func handshake(ctx context.Context, conn net.Conn, name string, exchange func(*m
 	wire, transport := underneath(&under)
 	s := beginOn(measurements.AppHandshake, transport, wire, name)
 	var h measurements.Handshake
-	err := exchange(&h)
+	err := survived(func() error { return exchange(&h) })
 	s.stop()
 	_ = conn.Close()
 	tell(&h, err)
@@ -91,7 +91,7 @@ func handshake(ctx context.Context, conn net.Conn, name string, exchange func(*m
 // tell puts down what an error says of the peer.
 func tell(h *measurements.Handshake, err error) {
 	if r, ok := errors.AsType[*app.Refused](err); ok {
-		h.Code = r.Code
+		h.Code, h.FirstBytes = r.Code, r.FirstBytes
 	}
 	if n, ok := errors.AsType[*app.NotSpoken](err); ok {
 		h.FirstBytes = n.FirstBytes

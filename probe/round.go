@@ -81,6 +81,7 @@ type Plan struct {
 	witnesses *witnesses
 
 	penalties penalties
+	arms      armsDied
 	system    []Resolver
 	behind    []Resolver
 }

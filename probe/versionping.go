@@ -43,7 +43,7 @@ func (h Host) VersionPing(ctx context.Context, ep netip.AddrPort) measurements.O
 	socket, err := h.open(ctx, "udp", ep)
 	var versions []uint32
 	if err == nil {
-		versions, err = ping(ctx, socket)
+		err = survived(func() (err error) { versions, err = ping(ctx, socket); return err })
 		_ = socket.Close()
 	}
 	o := s.end(socket, ended(ctx, err))

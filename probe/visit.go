@@ -6,9 +6,9 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/app"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
@@ -34,6 +34,7 @@ type spot struct {
 	// neutral is the shape of control N's hello where both shapes are tried: one at the one address, the other
 	// at the other, so that N has spoken in each without a second N at one place.
 	neutral measurements.Shape
+	arm     app.Transport // of MTProto; "" elsewhere
 }
 
 // measureTarget resolves a target's names, visits the addresses, and where anything fails asks
@@ -125,7 +126,7 @@ func pick(addrs []netip.Addr, f measurements.Family, host string, origin measure
 	var out []spot
 	for _, i := range rand.Perm(len(addrs)) {
 		if a := addrs[i].Unmap(); measurements.FamilyOf(a) == f && len(out) < maxAddresses && !a.IsLoopback() {
-			out = append(out, spot{a, host, origin, neutralShape(f, len(out))})
+			out = append(out, spot{addr: a, host: host, origin: origin, neutral: neutralShape(f, len(out))})
 		}
 	}
 	return out
@@ -167,26 +168,26 @@ func (p *Plan) visitAll(ctx context.Context, s *sheet, t Target, spots []spot, w
 // visitPorts visits an address at one of its ports, and at the others where that one fails, or the round is
 // thorough: they are each other's control P. What failed at the first puts the others under suspicion.
 func (p *Plan) visitPorts(ctx context.Context, s *sheet, t Target, sp spot, w Probe, neutral bool) bool {
-	ports := p.ports(t)
-	order := rand.Perm(len(ports))
-	visit := func(i int, suspect bool) bool {
-		return p.visit(ctx, s, t, sp, netip.AddrPortFrom(sp.addr, ports[i]), w, neutral, suspect)
+	turns := p.turns(t, s.key(t), sp, w)
+	ended := make([]visited, len(turns))
+	visit := func(i int, suspect bool) {
+		sp := sp
+		sp.arm = turns[i].arm
+		ended[i] = p.visit(ctx, s, t, sp, netip.AddrPortFrom(sp.addr, turns[i].port), w, neutral, suspect)
 	}
-	passed := visit(order[0], false)
-	if passed && !p.Thorough {
-		return true
+	visit(0, false)
+	failed := ended[0] == visitFailed
+	if failed || p.Thorough {
+		var others sync.WaitGroup
+		for i := range turns[1:] {
+			others.Go(func() { visit(i+1, failed) })
+		}
+		others.Wait()
 	}
-	var others sync.WaitGroup
-	var failed atomic.Bool
-	for _, i := range order[1:] {
-		others.Go(func() {
-			if !visit(i, !passed) {
-				failed.Store(true)
-			}
-		})
+	if w == ProbeMTProto {
+		p.arms.note(sp.addr, turns, ended)
 	}
-	others.Wait()
-	return passed && !failed.Load()
+	return !slices.Contains(ended, visitFailed)
 }
 
 // ports are a target's; without control P only the first.
@@ -197,26 +198,41 @@ func (p *Plan) ports(t Target) []uint16 {
 	return t.Ports
 }
 
-// visit measures one endpoint of a target: N first where it is wanted, then T. It says whether the
-// target's own steps passed; what was skipped counts as passed, since it asks for nothing more.
-func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.AddrPort, w Probe, neutral, suspect bool) bool {
+// shuffled is a turn for each port, in random order.
+func shuffled(ports []uint16) []turn {
+	out := make([]turn, len(ports))
+	for i, at := range rand.Perm(len(ports)) {
+		out[i].port = ports[at]
+	}
+	return out
+}
+
+// visit measures one endpoint of a target: N first where it is wanted, then T. It says how the target's own
+// steps ended.
+func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.AddrPort, w Probe, neutral, suspect bool) visited {
 	transport := "tcp"
 	if w == ProbeH3 || w == ProbeSTUN {
 		transport = "udp"
 	}
 	place := schedule.Place{Transport: transport, Endpoint: ep}
+	trial := 0
+	if w == ProbeSTUN {
+		trial = p.neutralSTUN(ctx, s, t, place)
+	}
 	unlock := p.places.lock(transport, ep)
 	defer unlock()
 	release, ok := slot(ctx, p.slots)
 	defer release()
 	if reason := p.barred(place, ok); reason != "" {
 		s.skip(measurements.Skip{Target: t.ID, Layer: firstLayer(w), Family: measurements.FamilyOf(ep.Addr()), Endpoint: ep.String(), Reason: reason})
-		return true
+		return visitSkipped
 	}
 	c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin}, identity: p.wantsIdentity(s.key(t))}
 	switch w {
-	case ProbeMTProto, ProbeWhatsApp:
-		neutral = suspect || p.opaque(s)
+	case ProbeMTProto:
+		neutral = !p.Without[measurements.N] && (suspect || p.opaque(s, t))
+	case ProbeWhatsApp:
+		neutral = suspect || p.opaque(s, t)
 	case ProbeLEGY:
 		c.ask.Speaks = measurements.LEGY
 	case ProbeWSS:
@@ -225,14 +241,16 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	if w != ProbeLEGY {
 		c.ask.ProofHeader = t.ProofHeader
 	}
-	if neutral {
+	if c.role.trial = trial; trial == 0 && neutral {
 		c.role.trial = s.trial()
 	}
-	passed := c.visit(ctx, t, sp, w, neutral)
-	if !passed && p.Ledger != nil && ctx.Err() == nil {
+	if c.visit(ctx, t, sp, w, neutral) {
+		return visitPassed
+	}
+	if p.Ledger != nil && ctx.Err() == nil {
 		p.Ledger.Fail(place)
 	}
-	return passed
+	return visitFailed
 }
 
 // barred says why a place is left alone now; "" where it may be visited. ok: there is a slot to do it in.
@@ -271,11 +289,11 @@ func (c chain) visit(ctx context.Context, t Target, sp spot, w Probe, neutral bo
 	case ProbeH3:
 		return c.visitQUIC(ctx, t, host, neutral)
 	case ProbeMTProto:
-		return c.visitMTProto(ctx, t, neutral)
+		return c.visitMTProto(ctx, t, sp.arm, neutral)
 	case ProbeWhatsApp:
 		return c.visitWhatsApp(ctx, t, host, neutral)
 	case ProbeSTUN:
-		return c.visitSTUN(ctx, t, host)
+		return c.stun(ctx, host)
 	}
 	return c.tcp(ctx)
 }

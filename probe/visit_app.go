@@ -3,22 +3,19 @@ package probe
 import (
 	"context"
 	"crypto/tls"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/app"
+	"github.com/telltale-probe/telltale/probe/schedule"
 )
-
-// plainArms are MTProto's framings that a filter can recognise by their first bytes. A visit takes one of them.
-var plainArms = []app.Transport{app.Abridged, app.Intermediate, app.PaddedIntermediate, app.OverHTTP}
 
 // visitMTProto connects to a data centre, stays silent a moment, and makes Telegram's first exchange. Control N
 // is the same exchange in bytes that no filter can tell from chance (obfuscated2): where they pass and the
 // plain ones die, it is the protocol that dies.
-func (c chain) visitMTProto(ctx context.Context, t Target, opaque bool) bool {
+func (c chain) visitMTProto(ctx context.Context, t Target, arm app.Transport, opaque bool) bool {
 	if opaque && c.p.penalties.due(c.ep) {
 		n := c
 		n.role.control = measurements.N
@@ -29,7 +26,7 @@ func (c chain) visitMTProto(ctx context.Context, t Target, opaque bool) bool {
 			return false
 		}
 	}
-	return c.mtproto(ctx, t, plainArms[rand.IntN(len(plainArms))])
+	return c.mtproto(ctx, t, arm)
 }
 
 func (c chain) mtproto(ctx context.Context, t Target, arm app.Transport) bool {
@@ -88,25 +85,42 @@ func (t Target) upgrade(path string) func(context.Context, chain, *tls.Conn) boo
 	}
 }
 
-// visitSTUN asks for a binding, over UDP. Nothing in a request bears a name, so that control N is another's
-// server: the catalogue's neutral one.
-func (c chain) visitSTUN(ctx context.Context, t Target, host string) bool {
-	if t.Neutral != "" && !c.p.Without[measurements.N] {
-		c.neutralSTUN(ctx, t.Neutral)
+// neutralSTUN is control N of a request for a binding. Nothing in a request bears a name, so that N is another's
+// server: the catalogue's neutral one. That is a place of its own, which may rest and is kept count of like any
+// other; it is done with before the target's place is taken, so that nobody waits for one while he holds another.
+// The trial is 0 where there was no N.
+func (p *Plan) neutralSTUN(ctx context.Context, s *sheet, t Target, at schedule.Place) (trial int) {
+	if t.Neutral == "" || p.Without[measurements.N] || p.Ledger != nil && p.Ledger.Rests(at) {
+		return 0
 	}
-	return c.stun(ctx, host)
+	r := role{target: t.ID, control: measurements.N, trial: s.trial(), origin: measurements.FromSystem}
+	f := measurements.FamilyOf(at.Endpoint.Addr())
+	release, ok := slot(ctx, p.lookups)
+	var o measurements.Observation
+	if ok {
+		o = p.resolveSystem(ctx, s, r, t.Neutral, f)
+	}
+	release()
+	if !ok || !o.OK() || o.DNS == nil || len(o.DNS.Addresses) == 0 {
+		return r.trial
+	}
+	place := schedule.Place{Transport: "udp", Endpoint: netip.AddrPortFrom(o.DNS.Addresses[0], at.Endpoint.Port())}
+	unlock := p.places.lock(place.Transport, place.Endpoint)
+	defer unlock()
+	release, ok = slot(ctx, p.slots)
+	defer release()
+	if reason := p.barred(place, ok); reason != "" {
+		s.skip(measurements.Skip{Target: t.ID, Layer: measurements.LayerApp, Family: f, Endpoint: place.Endpoint.String(), Reason: reason})
+		return r.trial
+	}
+	n := chain{p: p, s: s, ep: place.Endpoint, role: r}
+	if !n.stun(ctx, t.Neutral) && p.Ledger != nil && ctx.Err() == nil {
+		p.Ledger.Fail(place)
+	}
+	return r.trial
 }
 
-func (c chain) neutralSTUN(ctx context.Context, name string) {
-	n := c
-	n.role.control, n.role.origin = measurements.N, measurements.FromSystem
-	o := c.p.resolveSystem(ctx, c.s, n.role, name, measurements.FamilyOf(c.ep.Addr()))
-	if o.OK() && o.DNS != nil && len(o.DNS.Addresses) > 0 {
-		n.ep = netip.AddrPortFrom(o.DNS.Addresses[0], c.ep.Port())
-		n.stun(ctx, name)
-	}
-}
-
+// stun asks for a binding, over UDP.
 func (c chain) stun(ctx context.Context, host string) bool {
 	c.role.conn = c.s.conn()
 	sctx, cancel := c.step(ctx, true)
@@ -116,16 +130,43 @@ func (c chain) stun(ctx context.Context, host string) bool {
 	return o.OK()
 }
 
-// opaque says whether first packets that look like chance may be sent to an app's targets: they are filtered
-// themselves in places, and penalised (Wu et al., USENIX Security 2023), so that they go out where the
-// volunteer wants them, or where anything of the app is under suspicion.
-func (p *Plan) opaque(s *sheet) bool {
-	if p.Without[measurements.N] {
+// opaque says whether first packets that look like chance may be sent to a target: they are filtered themselves in
+// places, and penalised (Wu et al., USENIX Security 2023), so that they go out where the volunteer wants them, or
+// under suspicion. A data centre has to be under it itself; WhatsApp's hosts are a pool, and stand for each other.
+// What is wrong with an app's pages is no reason.
+func (p *Plan) opaque(s *sheet, t Target) bool {
+	switch {
+	case p.Without[measurements.N]:
 		return false
+	case p.Opaque:
+		return true
+	case p.Suspicion == nil:
+		return false
+	case t.protocol() == measurements.MTProto:
+		return p.Suspicion.Suspected(s.key(t))
 	}
-	return p.Opaque || p.Suspicion != nil && slices.ContainsFunc(s.m.Targets, func(t measurements.TargetInfo) bool {
-		return p.Suspicion.Suspected(s.m.App + "/" + t.ID)
+	return slices.ContainsFunc(p.targetsOf(s.m.App), func(u Target) bool {
+		return u.protocol() == t.protocol() && p.Suspicion.Suspected(s.key(u))
 	})
+}
+
+func (p *Plan) targetsOf(app string) []Target {
+	i := slices.IndexFunc(p.Apps, func(a App) bool { return a.ID == app })
+	if i < 0 {
+		return nil
+	}
+	return p.Apps[i].Targets
+}
+
+// protocol is what a target speaks of its own, on a bare connection or in a WebSocket; "" is nothing.
+func (t *Target) protocol() string {
+	switch {
+	case slices.Contains(t.Probes, ProbeMTProto):
+		return measurements.MTProto
+	case slices.Contains(t.Probes, ProbeWhatsApp):
+		return measurements.WhatsAppNoise
+	}
+	return t.Speaks
 }
 
 // wantsIdentity says whether the proof that costs the server an operation of RSA is asked for: under

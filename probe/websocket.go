@@ -23,7 +23,8 @@ func WebSocket(ctx context.Context, conn *tls.Conn, in app.UpgradeInput, verifie
 	wire, transport := underneath(&under)
 	s := beginOn(measurements.HTTPExchange, transport, wire, in.Host)
 	h := measurements.HTTP{Method: http.MethodGet, Path: in.Path, Verified: verified, Proto: "http/1.1", Status: http.StatusSwitchingProtocols}
-	ws, err := app.Upgrade(ctx, conn, in)
+	var ws *app.WebSocket
+	err := survived(func() (err error) { ws, err = app.Upgrade(ctx, conn, in); return err })
 	if other, ok := errors.AsType[*app.NotUpgraded](err); ok {
 		h.Status, err = other.Status, nil
 	}

@@ -114,6 +114,7 @@ func (d *daemon) round(ctx context.Context) {
 	d.view.Running, d.view.Verdict, d.view.LastRound = false, &verdict, time.Now()
 	d.mu.Unlock()
 
+	d.tellUnknown(&round)
 	d.metrics.Observe(round, verdict)
 	d.keep(&round, &verdict)
 	d.log.Info().Str("round", round.ID).Float64("seconds", verdict.DurationSeconds).Str("network", string(verdict.Network.State)).Msg("round judged")
@@ -121,6 +122,24 @@ func (d *daemon) round(ctx context.Context) {
 		d.judged(&round, &verdict)
 	}
 }
+
+// tellUnknown logs failures that have no word, each text once: a step of ours may have a bug.
+func (d *daemon) tellUnknown(round *measurements.Round) {
+	said := map[measurements.Failure]bool{}
+	for _, m := range append([]measurements.Measurement{round.Gate}, round.Apps...) {
+		for i := range m.Observations {
+			o := &m.Observations[i]
+			if !o.Failure.IsUnknown() || said[o.Failure] || len(said) == mostSaid {
+				continue
+			}
+			said[o.Failure] = true
+			d.log.Warn().Str("app", m.App).Str("target", o.Target).Str("step", string(o.Operation)).Str("failure", string(o.Failure)).Msg("a step failed in a way that has no word")
+		}
+	}
+}
+
+// mostSaid bounds the lines that a round's unknown failures get in the log. Chosen by us.
+const mostSaid = 8
 
 // keep writes the evidence, and what the next start must know. A store that fails costs evidence,
 // never the daemon.

@@ -22,7 +22,11 @@ type NotSpoken struct {
 func (e *NotSpoken) Error() string { return "not the app's protocol: " + e.Reason }
 
 // Refused says that the app's own transport said no, with a code of its protocol.
-type Refused struct{ Code int32 }
+type Refused struct {
+	Code int32
+	// FirstBytes are what came, as NotSpoken's, where anybody's proxy could have said so: over HTTP. nil elsewhere.
+	FirstBytes []byte
+}
 
 func (e *Refused) Error() string {
 	return fmt.Sprintf("refused by the app's transport: code %d", e.Code)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -61,7 +62,8 @@ const mostKeys = 16
 // there: no key is agreed on, and nothing that is sent outlives the connection.
 //
 // It fails with *Imposter when the peer speaks MTProto and does not prove itself, with *NotSpoken when its
-// answer is no MTProto, with *Refused when it answers with an error of the transport, such as -404.
+// answer is no MTProto or does not come to an end, with *Refused when it answers with an error of the transport,
+// such as -404, which over HTTP is a status of HTTP.
 // Everything else is the connection's own error; a timeout where ctx ended. The caller closes conn; it has
 // no deadline afterwards. Source: core.telegram.org/mtproto/auth_key.
 func MTProto(ctx context.Context, conn net.Conn, in MTProtoInput) (MTProtoAnswer, error) {
@@ -70,19 +72,32 @@ func MTProto(ctx context.Context, conn net.Conn, in MTProtoInput) (MTProtoAnswer
 	x := &mtprotoExchange{in: in, tap: t, framing: newFraming(in.Transport, t, in)}
 	err := x.run()
 	x.answer.Sent, x.answer.Received = t.sent, t.received
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		// What a proxy says that takes it for HTTP is a packet that is not all there.
 		err = &NotSpoken{Reason: "an answer that ends inside a packet"}
+	case x.unfinished && isTimeout(err) && !errors.Is(ctx.Err(), context.Canceled):
+		// The same from one who then waits for us: what he said was read as the length of a packet.
+		err = &NotSpoken{Reason: "an answer that never comes to the end of a packet"}
+	}
+	if r, ok := errors.AsType[*Refused](err); ok && in.Transport == OverHTTP {
+		r.FirstBytes = slices.Clone(t.first)
 	}
 	return x.answer, t.kept(err)
 }
 
+func isTimeout(err error) bool {
+	var t net.Error
+	return errors.As(err, &t) && t.Timeout()
+}
+
 // mtprotoExchange is one exchange.
 type mtprotoExchange struct {
-	in      MTProtoInput
-	tap     *tap
-	framing framing
-	answer  MTProtoAnswer
+	in         MTProtoInput
+	tap        *tap
+	framing    framing
+	answer     MTProtoAnswer
+	unfinished bool // bytes came of a packet that did not come to its end; HTTP tells by itself what it is
 }
 
 func (x *mtprotoExchange) run() error {
@@ -107,8 +122,10 @@ func (x *mtprotoExchange) ask(content []byte) ([]byte, error) {
 	if err := x.framing.send(appendPlain(nil, clientMessageID(time.Now()), content)); err != nil {
 		return nil, err
 	}
+	before := x.tap.received
 	packet, err := x.framing.receive()
 	if err != nil {
+		x.unfinished = x.tap.received > before && x.in.Transport != OverHTTP
 		return nil, err
 	}
 	if len(packet) == 4 {

@@ -6,12 +6,17 @@ import (
 	"crypto/rsa"
 	"crypto/sha1" // the exchange is made with it
 	"crypto/sha256"
+	"fmt"
 	"math/big"
 	"slices"
 )
 
-// mostAnswerOfDH is the greatest length of the enciphered answer: 592 bytes with numbers of 2048 bits.
-const mostAnswerOfDH = 640
+// The lengths that an enciphered answer may have: 592 bytes with numbers of 2048 bits. A shorter one than the
+// least has no room for its hash and what the hash is of, numbers without a digit, in whole blocks of AES.
+const (
+	leastAnswerOfDH = (sha1.Size + 4 + 16 + 16 + 4 + 4 + 4 + 4 + aes.BlockSize - 1) / aes.BlockSize * aes.BlockSize
+	mostAnswerOfDH  = 640
+)
 
 // prove asks what only the holder of the key can answer: req_DH_params holds a number of ours enciphered for
 // it, and the answer is enciphered with that number.
@@ -40,14 +45,19 @@ func (x *mtprotoExchange) prove(q question, nonce int128) error {
 	if err != nil {
 		return err
 	}
+	return x.judgeDH(reply, q, nonce, ours)
+}
+
+// judgeDH says whether the answer shows that the peer has the key.
+func (x *mtprotoExchange) judgeDH(reply []byte, q question, nonce int128, ours int256) error {
 	r := tlReader{rest: reply}
 	if r.id() != idServerDHParamsOK {
 		return &Imposter{Reason: "it does not take what was enciphered for its key"}
 	}
 	echo, theirs := r.int128(), r.int128()
 	sealed := r.bytes(mostAnswerOfDH)
-	if r.bad || len(sealed) == 0 || len(sealed)%aes.BlockSize != 0 {
-		return &NotSpoken{Reason: "server_DH_params_ok that ends early"}
+	if r.bad || len(sealed) < leastAnswerOfDH || len(sealed)%aes.BlockSize != 0 {
+		return &NotSpoken{Reason: fmt.Sprintf("a server_DH_params_ok with %d enciphered bytes", len(sealed))}
 	}
 	if echo != nonce || theirs != q.serverNonce || !opensDH(sealed, nonce, q.serverNonce, ours) {
 		return &Imposter{Reason: "its answer does not show that it has the key"}
@@ -57,6 +67,7 @@ func (x *mtprotoExchange) prove(q question, nonce int128) error {
 }
 
 // opensDH says whether an answer, deciphered with our number, is what its hash says, and of this exchange.
+// sealed has leastAnswerOfDH bytes at least, in whole blocks.
 func opensDH(sealed []byte, nonce, serverNonce int128, ours int256) bool {
 	key, iv := dhKeys(serverNonce, ours)
 	open := ige(key, iv, sealed, false)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -132,6 +133,11 @@ func readPacket(conn io.Reader, n int) ([]byte, error) {
 	return packet, cut(err)
 }
 
+// transportErrors are those of MTProto's transport that are documented; over HTTP they are its statuses. Anybody's
+// proxy has the first two as well, so that they prove nothing.
+// core.telegram.org/mtproto/mtproto-transports#transport-errors.
+var transportErrors = []int{http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, 444}
+
 // posts is a packet in the body of a request, and one in that of the answer (HTTP/1.1, in clear).
 type posts struct {
 	conn net.Conn
@@ -154,6 +160,9 @@ func (f *posts) receive() ([]byte, error) {
 		return nil, err
 	}
 	defer answer.Body.Close()
+	if slices.Contains(transportErrors, answer.StatusCode) {
+		return nil, &Refused{Code: -int32(answer.StatusCode)}
+	}
 	if answer.StatusCode != http.StatusOK {
 		return nil, &NotSpoken{Reason: fmt.Sprintf("HTTP status %d", answer.StatusCode)}
 	}

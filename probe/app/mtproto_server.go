@@ -35,6 +35,8 @@ type MTProtoServer struct {
 	// Named is the key whose fingerprint it gives; nil is its own.
 	Named *rsa.PublicKey
 	Lie   MTProtoLie
+	// Deaf are transports that it does not speak: it swallows them.
+	Deaf []Transport
 }
 
 // Serve answers one connection until the client ends it, in whatever transport the client has begun. The
@@ -47,9 +49,12 @@ func (s *MTProtoServer) Serve(conn net.Conn) error {
 		_, err := io.WriteString(conn, "SSH-2.0-box\r\n")
 		return errors.Join(err, drain(conn))
 	}
-	f, err := accept(conn)
+	transport, f, err := accept(conn)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(s.Deaf, transport) {
+		return drain(conn)
 	}
 	for {
 		packet, err := f.receive()
@@ -76,33 +81,33 @@ func drain(conn net.Conn) error {
 }
 
 // accept finds out how the client frames its packets.
-func accept(conn net.Conn) (framing, error) {
+func accept(conn net.Conn) (Transport, framing, error) {
 	in := bufio.NewReader(conn)
 	both := &buffered{Conn: conn, in: in}
 	first, err := in.Peek(4)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	switch {
 	case first[0] == tagAbridged:
 		_, err = in.Discard(1)
-		return &abridged{conn: both}, err
+		return Abridged, &abridged{conn: both}, err
 	case bytes.Equal(first, bytes.Repeat([]byte{tagIntermediate}, 4)):
 		_, err = in.Discard(4)
-		return &lengths{conn: both}, err
+		return Intermediate, &lengths{conn: both}, err
 	case bytes.Equal(first, bytes.Repeat([]byte{tagPadded}, 4)):
 		_, err = in.Discard(4)
-		return &lengths{conn: both, pads: true}, err
+		return PaddedIntermediate, &lengths{conn: both, pads: true}, err
 	case bytes.Equal(first, []byte("POST")):
-		return &posted{conn: conn, in: in}, nil
+		return OverHTTP, &posted{conn: conn, in: in}, nil
 	}
 	var header [64]byte
 	if _, err := io.ReadFull(in, header[:]); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	toUs, fromUs := obfuscatedStreams(header)
 	toUs.XORKeyStream(make([]byte, len(header)), header[:])
-	return &lengths{conn: &obfuscated{Conn: both, in: toUs, out: fromUs}, pads: true}, nil
+	return Obfuscated, &lengths{conn: &obfuscated{Conn: both, in: toUs, out: fromUs}, pads: true}, nil
 }
 
 // buffered reads what was peeked at first.

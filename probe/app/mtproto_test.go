@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -57,8 +59,8 @@ func TestMTProtoLies(t *testing.T) {
 			return ok && r.Code == -404
 		}},
 		{"another protocol", app.MTProtoServer{Key: telegram, Lie: app.LieOther}, false, func(err error) bool {
-			_, ok := errors.AsType[*app.NotSpoken](err)
-			return ok || err != nil && !isImposter(err) // its first bytes may announce a long packet
+			n, ok := errors.AsType[*app.NotSpoken](err)
+			return ok && string(n.FirstBytes) == "SSH-2.0-box\r\n" // also where the first of them announce a long packet
 		}},
 	} {
 		for _, transport := range app.Transports {
@@ -79,6 +81,78 @@ func TestMTProtoLies(t *testing.T) {
 						t.Errorf("%d bytes out, %d in", got.Sent, got.Received)
 					}
 				})
+			})
+		}
+	}
+}
+
+// says is a peer that answers whatever comes with these bytes, and stays.
+func says(t *testing.T, ctx context.Context, transport app.Transport, answer string) error {
+	t.Helper()
+	near, far := net.Pipe()
+	go func() {
+		_, _ = far.Read(make([]byte, 2000))
+		_, _ = io.WriteString(far, answer)
+		_, _ = io.Copy(io.Discard, far)
+	}()
+	telegram := keys()[0]
+	_, err := app.MTProto(ctx, near, app.MTProtoInput{Transport: transport, Keys: []*rsa.PublicKey{&telegram.PublicKey}, DC: 1, Host: "192.0.2.1"})
+	_ = near.Close()
+	return err
+}
+
+// Over HTTP the errors of MTProto's transport are statuses of HTTP; any other status is somebody else's.
+func TestMTProtoErrorsOverHTTP(t *testing.T) {
+	for status, code := range map[int]int32{403: -403, 404: -404, 429: -429, 444: -444, 400: 0, 302: 0, 500: 0, 502: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			err := says(t, ctx, app.OverHTTP, fmt.Sprintf("HTTP/1.1 %d No\r\nContent-Length: 2\r\n\r\nno", status))
+			r, refused := errors.AsType[*app.Refused](err)
+			_, other := errors.AsType[*app.NotSpoken](err)
+			if refused != (code != 0) || other == refused || refused && (r.Code != code || !strings.HasPrefix(string(r.FirstBytes), "HTTP/1.1 4")) {
+				t.Errorf("status %d: %v", status, err)
+			}
+		})
+	}
+}
+
+// An answer that began and never came to its end is none of MTProto's; one that never began is silence, and one that we
+// broke off ourselves is neither.
+func TestMTProtoAnswerWithoutAnEnd(t *testing.T) {
+	for _, transport := range []app.Transport{app.Abridged, app.Intermediate, app.PaddedIntermediate} {
+		for _, test := range []struct {
+			answer        string
+			ours, timeout bool
+		}{{"", false, true}, {"\x20", false, false}, {"\x54\x00\x00\x00\x00\x00", false, false}, {"\x54\x00\x00\x00\x00\x00", true, true}} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				if test.ours {
+					time.AfterFunc(time.Second, cancel)
+				}
+				err := says(t, ctx, transport, test.answer)
+				_, other := errors.AsType[*app.NotSpoken](err)
+				var n net.Error
+				if timeout := errors.As(err, &n) && n.Timeout(); timeout != test.timeout || other == test.timeout {
+					t.Errorf("%s, %q, broken off by us %v: %v", transport, test.answer, test.ours, err)
+				}
+			})
+		}
+	}
+}
+
+// What a server does not speak it swallows, and the rest it speaks.
+func TestMTProtoDeafServer(t *testing.T) {
+	telegram := keys()[0]
+	for _, deaf := range app.Transports {
+		for _, transport := range app.Transports {
+			synctest.Test(t, func(t *testing.T) {
+				_, err := dc(t, app.MTProtoServer{Key: telegram, Deaf: []app.Transport{deaf}}, app.MTProtoInput{Transport: transport, Keys: []*rsa.PublicKey{&telegram.PublicKey}, DC: 1})
+				var n net.Error
+				if silent := errors.As(err, &n) && n.Timeout(); silent != (deaf == transport) || err != nil && !silent {
+					t.Errorf("deaf to %s, asked in %s: %v", deaf, transport, err)
+				}
 			})
 		}
 	}

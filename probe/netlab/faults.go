@@ -3,6 +3,8 @@ package netlab
 import (
 	"net/netip"
 	"time"
+
+	"github.com/telltale-probe/telltale/probe/app"
 )
 
 // Fault is innocent trouble at a server: what a prober must never take for censorship. Faults are
@@ -20,6 +22,9 @@ type Fault struct {
 	Status     int    `toml:"status"`     // of http_status
 	Location   string `toml:"location"`   // of http_status with a redirect
 	Advertised bool   `toml:"advertised"` // of no_h3: Alt-Svc goes on offering it
+
+	Framing app.Transport `toml:"framing"` // of no_framing
+	Port    uint16        `toml:"port"`    // of no_framing; 0 is every port
 
 	Latency Span    `toml:"latency"` // of slow: added one way
 	Rate    int64   `toml:"rate"`    // of slow: bit/s; 0 = unlimited
@@ -62,6 +67,8 @@ const (
 	FaultNegativeCache      FaultKind = "negative_cache"      // the ISP's resolver has kept a denial of Host
 	FaultNewKeys            FaultKind = "new_keys"            // the app's servers have changed their keys
 	FaultAppRefuses         FaultKind = "app_refuses"         // a data centre answers with its transport's error
+	FaultAppStalls          FaultKind = "app_stalls"          // a data centre is silent after its first answer: what has the key hangs
+	FaultNoFraming          FaultKind = "no_framing"          // a data centre does not speak MTProto in Framing, on Port
 	FaultUnproved           FaultKind = "unproved"            // no longer sends the header that the app alone sent
 	FaultRefusesOld         FaultKind = "refuses_old"         // has given up TLS 1.2 for Host: alert 70
 	FaultSwallowsOld        FaultKind = "swallows_old"        // the same, without a word
@@ -74,7 +81,7 @@ var FaultKinds = []FaultKind{
 	FaultIncompleteChain, FaultNewAuthority,
 	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
 	FaultServfail, FaultSlow, FaultNegativeCache, FaultDNSFilter,
-	FaultNewKeys, FaultAppRefuses, FaultUnproved, FaultRefusesOld, FaultSwallowsOld,
+	FaultNewKeys, FaultAppRefuses, FaultAppStalls, FaultNoFraming, FaultUnproved, FaultRefusesOld, FaultSwallowsOld,
 }
 
 // trouble is what is wrong with a machine.
@@ -84,6 +91,8 @@ type trouble struct {
 	strictSNI           bool
 	smallHellos         bool
 	newKeys, refusesApp bool
+	stallsApp           bool
+	deaf                []deaf
 	slow                bool
 	latency             time.Duration
 	rate                int64

@@ -94,6 +94,10 @@ func (m *machine) afflict(f Fault) bool {
 		t.newKeys = true
 	case FaultAppRefuses:
 		t.refusesApp = true
+	case FaultAppStalls:
+		t.stallsApp = true
+	case FaultNoFraming:
+		t.deaf = append(t.deaf, deaf{f.Framing, f.Port})
 	case FaultNoH3:
 		t.noQUIC = true
 		for _, s := range m.sites {

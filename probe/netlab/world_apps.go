@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -58,8 +59,29 @@ func (m *machine) speakMTProto(c net.Conn) error {
 		s.Key = theSecrets().imposter
 	case m.trouble.refusesApp:
 		s.Lie = app.LieRefusal
+	case m.trouble.stallsApp:
+		s.Lie = app.LieStall
+	}
+	for _, d := range m.trouble.deaf {
+		if d.port == 0 || d.port == portOfAddr(c.LocalAddr()) {
+			s.Deaf = append(s.Deaf, d.framing)
+		}
 	}
 	return s.Serve(c)
+}
+
+// deaf is a framing of MTProto's that a data centre does not speak, on a port; 0 is everywhere.
+type deaf struct {
+	framing app.Transport
+	port    uint16
+}
+
+func portOfAddr(a net.Addr) uint16 {
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return 0
+	}
+	return ap.Port()
 }
 
 // speakWhatsApp is a chat server of WhatsApp's.

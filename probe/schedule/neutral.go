@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"sync"
 )
 
@@ -29,6 +30,13 @@ func (r Rotation) Includes(key string) bool {
 func (r Rotation) Nth(key string, n uint64) bool {
 	sum := sha256.Sum256([]byte(key))
 	return n > 0 && uint64(sum[1])%n == uint64(r)%n
+}
+
+// Turn counts the rounds as a key does: keys begin at numbers of their own, so that what goes round in turns is
+// not the same for all of them in one round.
+func (r Rotation) Turn(key string) uint64 {
+	sum := sha256.Sum256([]byte(key))
+	return uint64(binary.BigEndian.Uint32(sum[2:])) + uint64(r)
 }
 
 // Suspicion is the set of what failed lately. It gets control N in every round, because only N
