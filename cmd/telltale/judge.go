@@ -48,7 +48,7 @@ func (j *judgeCmd) Run(c *cli, t terminal) error {
 	}
 	defer func() { _ = archive.Close() }() // opened to read: nothing can be lost
 	b := &bench{by: by, other: other, show: j.show(t), total: judgeTotal{bySet: other.version != ""}}
-	bar := newProgress(t.err, archive.Len())
+	bar := c.progress(t.err, "rounds", archive.Len())
 	for e := range archive.Rounds() {
 		bar.clear()
 		if err := b.round(&e); err != nil {

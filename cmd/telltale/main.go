@@ -30,6 +30,7 @@ type cli struct {
 	LogLevel      string   `name:"log.level" enum:"debug,info,warn,error" default:"info" help:"One of ${enum}."`
 	LogFormat     string   `name:"log.format" enum:"console,json" default:"console" help:"One of ${enum}."`
 	StorePath     string   `name:"store.path" help:"Where evidence is kept." placeholder:"DIR"`
+	Quiet         bool     `help:"No progress, and no log below warnings."`
 
 	Run       runCmd       `cmd:"" help:"Measure for as long as it runs; serve metrics and the status page."`
 	Once      onceCmd      `cmd:"" help:"One round now."`

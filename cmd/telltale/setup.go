@@ -64,6 +64,9 @@ func (c *cli) logger(w io.Writer) zerolog.Logger {
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
+	if c.Quiet {
+		level = max(level, zerolog.WarnLevel)
+	}
 	if c.LogFormat == "console" {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.DateTime, NoColor: !isTerminal(w)}
 	}
