@@ -14,7 +14,7 @@ import (
 
 // judgeCmd reads evidence and says what it means by today's rules, or by others. It dials nothing.
 type judgeCmd struct {
-	Files   []string `arg:"" optional:"" name:"file" help:"A store's folder or its database; or measurements, one a line: what 'once --format=ooni' printed, or - for stdin. Without any: the configured store."`
+	Files   []string `arg:"" optional:"" name:"file" help:"A store's folder or its database; or measurements, one a line: what 'export' or 'once --format=ooni' printed, or - for stdin. Without any: the configured store."`
 	Format  string   `enum:"table,json" default:"table" help:"One of ${enum}."`
 	Rules   string   `placeholder:"VERSION" help:"Judge by this set of rules instead of today's."`
 	Compare string   `placeholder:"VERSION" help:"Show what changed against this set of rules, instead of against what was said at the time."`

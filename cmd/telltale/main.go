@@ -40,6 +40,7 @@ type cli struct {
 	Catalogue catalogueCmd `cmd:"" help:"List what would be contacted, and why."`
 	Check     checkCmd     `cmd:"" help:"Read the config and say what is wrong with it, all of it at once."`
 	Consent   consentCmd   `cmd:"" help:"Show what running this means, and record the answer."`
+	Export    exportCmd    `cmd:"" help:"Stored measurements as OONI NDJSON, or verdicts as JSON or CSV."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,15 +41,13 @@ func onTerminal(t *testing.T, args ...string) (code int, seen string) {
 
 // Long runs tell on a terminal how far they are, and take it away again; --quiet tells nothing.
 func TestProgress(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "evidence.ndjson")
-	if err := os.WriteFile(file, evidenceOf(t, "innocent-clean-line", asMeasured), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir := storeOf(t, played(t, "innocent-clean-line"))
 	for _, test := range []struct {
 		what string
 		args []string
 	}{
-		{"1 of 1 rounds", []string{"judge", file}},
+		{"1 of 1 rounds", []string{"--store.path=" + dir, "export"}},
+		{"1 of 1 rounds", []string{"judge", dir}},
 		{"0 of 1 scenarios", []string{"lab", "run", "tls-reset-by-name"}},
 		{" scenarios", []string{"lab", "matrix", "--app=line", "--innocent"}},
 	} {
