@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/csv"
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -209,6 +211,30 @@ func TestExportWhereNobodyReads(t *testing.T) {
 				t.Errorf("%v, %s: exit %d: %s", test.err, format, code, errs.String())
 			}
 		}
+	}
+}
+
+// `| head` ends an export, without a word and with exit code 0.
+func TestExportIntoAClosedPipe(t *testing.T) {
+	binary := kernelBinary(t)
+	dir := storeOf(t, played(t, "innocent-clean-line"))
+	cmd := exec.Command(binary, "--store.path="+dir, "export")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skip("the program is built for Linux alone:", err)
+	}
+	var first json.RawMessage
+	if err := json.NewDecoder(io.LimitReader(out, 1<<20)).Decode(&first); err != nil {
+		t.Error(err)
+	}
+	_ = out.Close()
+	if err := cmd.Wait(); err != nil || errs.Len() > 0 {
+		t.Errorf("%v: %s", err, errs.String())
 	}
 }
 
