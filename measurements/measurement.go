@@ -76,6 +76,11 @@ type Software struct {
 	Catalogue string `json:"catalogue"` // hash over the catalogue in use
 	// Roots is the day of the bundle of certificate roots, YYYY-MM-DD; "" where it is not known.
 	Roots string `json:"roots,omitempty"`
+	// OS, Architecture and GoVersion are those of the program that measured, in Go's words (GOOS, GOARCH): what
+	// fails on one of them alone is a defect of ours. "" in evidence of before they were recorded.
+	OS           string `json:"os,omitempty"`
+	Architecture string `json:"architecture,omitempty"`
+	GoVersion    string `json:"go_version,omitempty"`
 }
 
 // Vantage is what the volunteer chose to say about the place. Never an address.

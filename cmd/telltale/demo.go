@@ -92,7 +92,7 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 	demon := &daemon{log: log, store: kept, metrics: counted, plan: plan, every: func() time.Duration { return schedule.Next(demoPause, 0, nil) }}
 	demon.metrics.RegisterSelf()
 	demon.view = web.View{Version: version, Consent: true}
-	server := web.New(web.Config{View: demon.show, Gatherer: demon.metrics, Registerer: demon.metrics.Registerer(), Log: log})
+	server := web.New(web.Config{View: demon.show, Gatherer: demon.metrics, Registerer: demon.metrics.Registerer(), Evidence: kept, Log: log})
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

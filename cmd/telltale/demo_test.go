@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bufio"
+	"io"
+	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
@@ -51,5 +57,51 @@ func TestBriefTable(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+}
+
+// The demo serves the evidence of its temporary store to this machine, and it is judged as it was.
+func TestDemoServesItsEvidence(t *testing.T) {
+	out, in := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		code := run([]string{"--web.listen-address=127.0.0.1:0", "demo", "--once"}, terminal{strings.NewReader(""), in, io.Discard})
+		_ = in.Close()
+		ended <- code
+	}()
+	said := bufio.NewReader(out)
+	address := ""
+	for address == "" {
+		line, err := said.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := regexp.MustCompile(`metrics: (http://[^/]+)/metrics`).FindStringSubmatch(line); m != nil {
+			address = m[1]
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, said) }()
+	get := func(path string) string {
+		r, err := http.Get(address + path)
+		if err != nil {
+			t.Fatal("the demo ended before its first round could be read: ", err)
+		}
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s %v", path, r.Status, err)
+		}
+		return string(b)
+	}
+	for get(web.VerdictsPath) == "" {
+		time.Sleep(20 * time.Millisecond) // a round of the demo takes a second, and there are two
+	}
+	evidence := get(web.MeasurementsPath) + get(web.VerdictsPath)
+	code, judged, errs := telltale(t, evidence, "judge", "-")
+	if code != exitDone || !regexp.MustCompile(`^([12]) rounds judged: ([12]) same, 0 changed, 0 with nothing`).MatchString(judged) {
+		t.Errorf("exit %d: %s%s", code, judged, errs)
+	}
+	if code := <-ended; code != exitDone {
+		t.Errorf("the demo's exit code is %d", code)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // judgeCmd reads evidence and says what it means by today's rules, or by others. It dials nothing.
 type judgeCmd struct {
-	Files   []string `arg:"" optional:"" name:"file" help:"A store's folder or its database; or measurements, one a line: what 'once --format=ooni' printed, or - for stdin. Without any: the configured store."`
+	Files   []string `arg:"" optional:"" name:"file" help:"A store's folder or its database; or measurements, one a line: what 'export' or 'once --format=ooni' printed, or - for stdin. Without any: the configured store."`
 	Format  string   `enum:"table,json" default:"table" help:"One of ${enum}."`
 	Rules   string   `placeholder:"VERSION" help:"Judge by this set of rules instead of today's."`
 	Compare string   `placeholder:"VERSION" help:"Show what changed against this set of rules, instead of against what was said at the time."`
@@ -48,7 +48,7 @@ func (j *judgeCmd) Run(c *cli, t terminal) error {
 	}
 	defer func() { _ = archive.Close() }() // opened to read: nothing can be lost
 	b := &bench{by: by, other: other, show: j.show(t), total: judgeTotal{bySet: other.version != ""}}
-	bar := newProgress(t.err, archive.Len())
+	bar := c.progress(t.err, "rounds", archive.Len())
 	for e := range archive.Rounds() {
 		bar.clear()
 		if err := b.round(&e); err != nil {

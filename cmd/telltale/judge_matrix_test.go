@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	ms "github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/ooni/oonitest"
 	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
 )
 
@@ -47,7 +48,8 @@ func blockedBy(v *ms.RoundVerdict) (out []string) {
 // turn, each control, and the gate. Every innocent scenario is edited so, and of the censored ones one for
 // each rule and signature that blocks.
 //
-// And no rule gives a signature that it does not list, or more confidence by itself than it says.
+// The evidence is OONI's data format in every world. And no rule gives a signature that it does not list, or
+// more confidence by itself than it says.
 func TestMatrixAgain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the matrix")
@@ -71,6 +73,7 @@ func TestMatrixAgain(t *testing.T) {
 				t.Errorf("%s: the evidence on %s would be refused: %v", all[i].Name, m.App, err)
 			}
 		}
+		inFormat(t, &oonitest.Checker{}, all[i].Name, &ran.Round)
 		fresh := all[i].Innocent
 		for _, by := range blockedBy(&ran.Verdict) {
 			fresh = fresh || !seen[by]

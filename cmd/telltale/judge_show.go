@@ -155,31 +155,3 @@ func (p plain) Write(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
-
-// progress tells how far a long run is, on a terminal only.
-type progress struct {
-	w         io.Writer
-	done, all int
-}
-
-// progressEvery is in how many rounds it says so.
-const progressEvery = 16
-
-func newProgress(w io.Writer, all int) *progress {
-	if p, ok := w.(plain); ok && isTerminal(p.Writer) {
-		return &progress{w: p.Writer, all: all}
-	}
-	return &progress{}
-}
-
-func (p *progress) step() {
-	if p.done++; p.w != nil && p.done%progressEvery == 0 {
-		_, _ = fmt.Fprintf(p.w, "\r%d of %d rounds", p.done, p.all)
-	}
-}
-
-func (p *progress) clear() {
-	if p.w != nil && p.done%progressEvery == 0 {
-		_, _ = fmt.Fprint(p.w, "\r\x1b[K")
-	}
-}

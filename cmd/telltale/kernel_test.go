@@ -26,15 +26,16 @@ import (
 func TestKernelProgram(t *testing.T) {
 	binary := kernelBinary(t)
 	for name, test := range map[string]func(*testing.T, *kernelWorld){
-		"clean":                    kernelClean,
-		"a name is reset":          kernelReset,
-		"an address is refused":    kernelRefused,
-		"stopped between rounds":   kernelStopBetween,
-		"stopped in mid-round":     kernelStopWithin,
-		"once stopped":             kernelStopOnce,
-		"stopped while it pushes":  kernelStopPushing,
-		"without consent":          kernelNoConsent,
-		"a config that is no good": kernelBrokenConfig,
+		"clean":                     kernelClean,
+		"a name is reset":           kernelReset,
+		"an address is refused":     kernelRefused,
+		"stopped between rounds":    kernelStopBetween,
+		"stopped in mid-round":      kernelStopWithin,
+		"once stopped":              kernelStopOnce,
+		"stopped while it pushes":   kernelStopPushing,
+		"without consent":           kernelNoConsent,
+		"a config that is no good":  kernelBrokenConfig,
+		"the evidence is asked for": kernelRecords,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

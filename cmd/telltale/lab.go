@@ -46,7 +46,7 @@ type labRunCmd struct {
 }
 
 // Run runs one scenario in virtual time and shows the verdict.
-func (r *labRunCmd) Run(t terminal) error {
+func (r *labRunCmd) Run(c *cli, t terminal) error {
 	all, err := scenarios.All()
 	if err != nil {
 		return err
@@ -55,7 +55,10 @@ func (r *labRunCmd) Run(t terminal) error {
 		if all[i].Name != r.Scenario {
 			continue
 		}
+		bar := c.progress(t.err, "scenarios", 1)
+		bar.begin()
 		result, err := newLab().Run(&all[i])
+		bar.clear()
 		if err != nil {
 			return err
 		}
@@ -84,7 +87,7 @@ type outcome struct {
 }
 
 // runAll runs scenarios side by side, as many as there are processors, and keeps their order.
-func runAll(lab *scenarios.Lab, list []scenarios.Scenario) []outcome {
+func runAll(lab *scenarios.Lab, list []scenarios.Scenario, bar *progress) []outcome {
 	out := make([]outcome, len(list))
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var wg sync.WaitGroup
@@ -97,6 +100,7 @@ func runAll(lab *scenarios.Lab, list []scenarios.Scenario) []outcome {
 			if err == nil {
 				r.Round.Apps, r.Round.Gate.Observations = nil, nil // the matrix needs the verdict alone
 			}
+			bar.step()
 		})
 	}
 	wg.Wait()

@@ -30,6 +30,7 @@ type cli struct {
 	LogLevel      string   `name:"log.level" enum:"debug,info,warn,error" default:"info" help:"One of ${enum}."`
 	LogFormat     string   `name:"log.format" enum:"console,json" default:"console" help:"One of ${enum}."`
 	StorePath     string   `name:"store.path" help:"Where evidence is kept." placeholder:"DIR"`
+	Quiet         bool     `help:"No progress, and no log below warnings."`
 
 	Run       runCmd       `cmd:"" help:"Measure for as long as it runs; serve metrics and the status page."`
 	Once      onceCmd      `cmd:"" help:"One round now."`
@@ -39,6 +40,7 @@ type cli struct {
 	Catalogue catalogueCmd `cmd:"" help:"List what would be contacted, and why."`
 	Check     checkCmd     `cmd:"" help:"Read the config and say what is wrong with it, all of it at once."`
 	Consent   consentCmd   `cmd:"" help:"Show what running this means, and record the answer."`
+	Export    exportCmd    `cmd:"" help:"Stored measurements as OONI NDJSON, or verdicts as JSON or CSV."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

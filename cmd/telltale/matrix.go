@@ -37,7 +37,7 @@ type matrixRow struct {
 }
 
 // Run plays the chosen scenarios in virtual time.
-func (m *labMatrixCmd) Run(t terminal) error {
+func (m *labMatrixCmd) Run(c *cli, t terminal) error {
 	all, err := scenarios.All()
 	if err != nil {
 		return err
@@ -48,7 +48,10 @@ func (m *labMatrixCmd) Run(t terminal) error {
 			chosen = append(chosen, s)
 		}
 	}
-	report := newMatrixReport(chosen, runAll(newLab(), chosen))
+	bar := c.progress(t.err, "scenarios", len(chosen))
+	bar.begin()
+	report := newMatrixReport(chosen, runAll(newLab(), chosen, bar))
+	bar.clear()
 	write := map[string]func(io.Writer) error{"text": report.text, "json": report.json, "markdown": report.markdown}[m.Format]
 	if err := write(t.out); err != nil {
 		return err

@@ -28,12 +28,15 @@ type labNoiseCmd struct {
 }
 
 // Run prints a table, and fails where a false finding was likely or confirmed.
-func (n *labNoiseCmd) Run(t terminal) error {
+func (n *labNoiseCmd) Run(c *cli, t terminal) error {
 	if n.Weeks < 1 || n.Seeds < 1 || n.Burst <= 0 || n.Outcomes < 0 || n.Outcomes > 1e12 {
 		return usagef("--weeks and --seeds must be 1 or more, --burst more than 0, --outcomes at most 1e12")
 	}
 	if n.Outcomes > 0 {
-		noise.SimulateOutcomes(noise.OutcomeOptions{TargetRounds: int64(n.Outcomes), Seed: n.Seed}).Write(t.out)
+		bar := c.progress(t.err, "visits", int(n.Outcomes))
+		report := noise.SimulateOutcomes(noise.OutcomeOptions{TargetRounds: int64(n.Outcomes), Seed: n.Seed, Told: bar.tell})
+		bar.clear()
+		report.Write(t.out)
 		return nil
 	}
 	var shares []float64
@@ -49,7 +52,10 @@ func (n *labNoiseCmd) Run(t terminal) error {
 	_, _ = fmt.Fprintf(t.out, "%-5s %13s %9s %10s %8s %10s %13s\n", "loss", "target-rounds", "troubles", "suspected", "likely", "confirmed", "inconclusive")
 	worst := 0
 	for _, share := range shares {
-		r, err := n.runs(ctx, t, share)
+		bar := c.progress(t.err, fmt.Sprintf("runs at a loss of %g%%", 100*share), n.Seeds)
+		bar.begin()
+		r, err := n.runs(ctx, bar, share)
+		bar.clear()
 		if err != nil {
 			return err
 		}
@@ -78,13 +84,12 @@ func percentage(text string) (float64, error) {
 }
 
 // runs plays the seeds side by side, as many as there are processors, and adds them up.
-func (n *labNoiseCmd) runs(ctx context.Context, t terminal, loss float64) (scenarios.NoiseReport, error) {
+func (n *labNoiseCmd) runs(ctx context.Context, bar *progress, loss float64) (scenarios.NoiseReport, error) {
 	sum := scenarios.NoiseReport{States: map[measurements.State]int{}, False: map[measurements.Confidence]int{}}
 	var (
 		wg    sync.WaitGroup
 		mu    sync.Mutex
 		first error
-		done  int
 	)
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i := range n.Seeds {
@@ -98,15 +103,10 @@ func (n *labNoiseCmd) runs(ctx context.Context, t terminal, loss float64) (scena
 				first = err
 			}
 			sum.Add(&r)
-			if done++; isTerminal(t.err) {
-				_, _ = fmt.Fprintf(t.err, "\rloss %g%%: %d of %d ", 100*loss, done, n.Seeds)
-			}
+			bar.step()
 		})
 	}
 	wg.Wait()
-	if isTerminal(t.err) {
-		_, _ = fmt.Fprint(t.err, "\r")
-	}
 	return sum, first
 }
 

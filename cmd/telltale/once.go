@@ -45,7 +45,7 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // who waits wants it now; what takes days to tell is the daemon's
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if isTerminal(t.err) {
+	if isTerminal(t.err) && !c.Quiet {
 		_, _ = fmt.Fprintf(t.err, "measuring %d apps …\n", len(plan.Apps))
 	}
 	history, key := stored(cfg)

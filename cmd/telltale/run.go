@@ -62,7 +62,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 	}
 	agree(cfg)
 	server := web.New(web.Config{
-		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log, Reference: speak.say,
+		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log, Reference: speak.say, Evidence: kept,
 		Reload: func() error {
 			next, err := c.config()
 			if err != nil {

@@ -64,6 +64,9 @@ func (c *cli) logger(w io.Writer) zerolog.Logger {
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
+	if c.Quiet {
+		level = max(level, zerolog.WarnLevel)
+	}
 	if c.LogFormat == "console" {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.DateTime, NoColor: !isTerminal(w)}
 	}
@@ -122,7 +125,10 @@ func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 }
 
 func software(cfg *config.Config) measurements.Software {
-	s := measurements.Software{Version: version, Rules: measurements.RulesVersion, Catalogue: cfg.CatalogueHash, Roots: probe.RootsDate()}
+	s := measurements.Software{
+		Version: version, Rules: measurements.RulesVersion, Catalogue: cfg.CatalogueHash, Roots: probe.RootsDate(),
+		OS: runtime.GOOS, Architecture: runtime.GOARCH, GoVersion: runtime.Version(),
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, kv := range info.Settings {
 			if kv.Key == "vcs.revision" {

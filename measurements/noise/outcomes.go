@@ -25,6 +25,9 @@ type OutcomeOptions struct {
 	Rates Rates
 	// Parallel is the number of goroutines; as many as there are processors.
 	Parallel int
+	// Told is told how much was done since the last time, and of how much in all: first visits, then blocks.
+	// Several goroutines do so. Optional.
+	Told func(what string, done, all int)
 }
 
 // OutcomeReport is what came of it.
@@ -68,6 +71,9 @@ func (o *OutcomeOptions) defaults() {
 	if o.Parallel <= 0 {
 		o.Parallel = runtime.GOMAXPROCS(0)
 	}
+	if o.Told == nil {
+		o.Told = func(string, int, int) {}
+	}
 }
 
 // SimulateOutcomes runs vantages without a censor and counts what is called blocked; then it injects
@@ -81,8 +87,13 @@ func SimulateOutcomes(o OutcomeOptions) OutcomeReport {
 		v := newVantage(o.Seed<<20|uint64(i), o.Rates)
 		f := falsehoods{seen: map[string]*episode{}, confidence: map[ms.Confidence]int{}, signatures: map[ms.Signature]int{}}
 		v.said = f.note
+		told := int64(0)
 		for share := o.TargetRounds / int64(o.Seeds); v.visits < share; {
 			v.step()
+			if v.visits-told >= tellEvery {
+				o.Told("visits", int(v.visits-told), int(o.TargetRounds))
+				told = v.visits
+			}
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -101,6 +112,9 @@ func SimulateOutcomes(o OutcomeOptions) OutcomeReport {
 	out.Took = time.Since(began)
 	return out
 }
+
+// tellEvery is after how many visits it is told: some hundredths of a second.
+const tellEvery = 1 << 14
 
 // side runs f for 0 to n-1, as many at a time as was asked for.
 func (o *OutcomeOptions) side(n int, f func(int)) {
@@ -177,6 +191,7 @@ func (o *OutcomeOptions) onsets() []OnsetReport {
 	o.side(len(out)*o.Onsets, func(i int) {
 		r := &out[i%len(out)]
 		likely, confirmed := o.onset(r.Died, r.Share, kept[i%homes], o.Seed<<20|1<<18|uint64(i))
+		o.Told("blocks", 1, len(out)*o.Onsets)
 		mu.Lock()
 		defer mu.Unlock()
 		r.Blocks++

@@ -24,10 +24,14 @@ func eventsOf(o *measurements.Observation, s span) []networkEvent {
 			return nil // nothing was sent and nothing came: there is no event to tell
 		}
 		return []networkEvent{{Operation: "read", Failure: failure, Address: o.Endpoint, NumBytes: o.Received, Proto: "tcp", span: s}}
-	case measurements.QUICVersion:
+	case measurements.QUICVersion, measurements.AppHandshake, measurements.Transfer:
+		if o.Sent == 0 && o.Received == 0 {
+			return nil // what a proof says once more of an HTTP exchange, which has told of its bytes
+		}
+		write, read, proto := transport(o)
 		return []networkEvent{
-			{Operation: "write_to", Address: o.Endpoint, NumBytes: o.Sent, Proto: "udp", span: start},
-			{Operation: "read_from", Failure: failure, Address: o.Endpoint, NumBytes: o.Received, Proto: "udp", span: s},
+			{Operation: write, Address: o.Endpoint, NumBytes: o.Sent, Proto: proto, span: start},
+			{Operation: read, Failure: failure, Address: o.Endpoint, NumBytes: o.Received, Proto: proto, span: s},
 		}
 	}
 	names, ok := startDone[o.Operation]
@@ -43,10 +47,7 @@ func eventsOf(o *measurements.Observation, s span) []networkEvent {
 
 // transferred tells the bytes of a step on a connection.
 func transferred(o *measurements.Observation, s span) []networkEvent {
-	write, read, proto := "write", "read", "tcp"
-	if o.Operation == measurements.QUICHandshake || o.Transport == "quic" {
-		write, read, proto = "write_to", "read_from", "udp"
-	}
+	write, read, proto := transport(o)
 	var out []networkEvent
 	if o.Sent > 0 {
 		out = append(out, networkEvent{Operation: write, Address: o.Endpoint, NumBytes: o.Sent, Proto: proto, span: s})
@@ -55,4 +56,12 @@ func transferred(o *measurements.Observation, s span) []networkEvent {
 		out = append(out, networkEvent{Operation: read, Address: o.Endpoint, NumBytes: o.Received, Proto: proto, span: s})
 	}
 	return out
+}
+
+// transport gives df-008's words for what a step sends and receives by.
+func transport(o *measurements.Observation) (write, read, proto string) {
+	if o.Transport == "quic" || o.Transport == "udp" {
+		return "write_to", "read_from", "udp"
+	}
+	return "write", "read", "tcp"
 }

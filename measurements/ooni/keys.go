@@ -12,7 +12,8 @@ import (
 )
 
 // keys writes every observation in the words of the data format that has a place for it. A
-// version-negotiation ping, which none has, shows in network_events alone.
+// version-negotiation ping, an app's own exchange and a transfer, for which none has, show in
+// network_events alone.
 func keys(m *measurements.Measurement) testKeys {
 	k := testKeys{
 		Queries: []query{}, TCPConnect: []tcpConnect{}, TLSHandshakes: []tlsHandshake{}, Requests: []request{}, NetworkEvents: []networkEvent{},
@@ -79,9 +80,19 @@ func failureOf(f measurements.Failure) *string {
 	return &word
 }
 
+// inDF007 says whether OONI has the word: in df-007, or at least in what its probe writes. Those of our own
+// are the others, later ones too.
 func inDF007(f measurements.Failure) bool {
-	_, alert := f.Alert()
-	return !alert && !f.IsQUICClose() && f != measurements.TLSNotTLS && f != measurements.QUICStatelessReset
+	switch f {
+	case measurements.ConnectionRefused, measurements.ConnectionReset, measurements.ConnectionAborted, measurements.ConnectionClosed,
+		measurements.EOF, measurements.Timeout, measurements.HostUnreachable, measurements.NetworkUnreach, measurements.NetworkDown,
+		measurements.NetworkReset, measurements.Interrupted, measurements.PermissionDenied, measurements.AddrNotAvailable, measurements.MessageSize,
+		measurements.DNSNXDomain, measurements.DNSRefused, measurements.DNSServfail, measurements.DNSNoAnswer, measurements.DNSBogon,
+		measurements.DNSMisbehaving, measurements.DNSWrongQueryID, measurements.SSLInvalidHostname, measurements.SSLUnknownAuthority,
+		measurements.SSLInvalidCertificate, measurements.SSLFailedHandshake, measurements.QUICIncompatibleVersion, measurements.HTTPRequestFailed:
+		return true
+	}
+	return false
 }
 
 func queryOf(o *measurements.Observation, s span) query {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/ooni/oonitest"
 )
 
 // same compares what JSON can carry: durations to the microsecond, addresses and times by value.
@@ -67,105 +67,18 @@ func decode(t *testing.T, m measurements.Measurement) map[string]any {
 	return out
 }
 
-// The kinds of JSON values; several are separated by "|".
-func kindOf(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return "string"
-	case float64:
-		return "number"
-	case bool:
-		return "bool"
-	case []any:
-		return "array"
-	}
-	return "object"
-}
-
-// holds checks an object against exactly the keys that the format names. "?" marks an optional key.
-func holds(t *testing.T, where string, got any, form string) {
-	t.Helper()
-	object, ok := got.(map[string]any)
-	if !ok {
-		t.Errorf("%s is no object", where)
-		return
-	}
-	known := map[string]bool{}
-	for _, field := range strings.Fields(form) {
-		key, kinds, _ := strings.Cut(field, ":")
-		key, optional := strings.CutSuffix(key, "?")
-		known[key] = true
-		value, there := object[key]
-		switch {
-		case !there && !optional:
-			t.Errorf("%s.%s is missing", where, key)
-		case there && !slices.Contains(strings.Split(kinds, "|"), kindOf(value)):
-			t.Errorf("%s.%s is a %s, want %s", where, key, kindOf(value), kinds)
-		}
-	}
-	for key := range object {
-		if !known[key] && !strings.HasPrefix(key, "x_") {
-			t.Errorf("%s.%s is no key of the format", where, key)
-		}
-	}
-}
-
-const (
-	spanForm     = " t0:number t:number tags:array transaction_id:number"
-	envelopeForm = `annotations:object data_format_version:string extensions:object input:null|string measurement_start_time:string
-		options:array probe_asn:string probe_cc:string probe_ip:string probe_network_name:string report_id:string resolver_asn:string
-		resolver_ip:string resolver_network_name:string software_name:string software_version:string test_helpers:object
-		test_keys:object test_name:string test_runtime:number test_start_time:string test_version:string`
-	queryForm = `answers:array engine:string failure:null|string hostname:string query_type:string raw_response?:string rcode?:number
-		resolver_hostname:null resolver_port:null resolver_address:string` + spanForm
-	answerForm    = `answer_type:string hostname?:string ipv4?:string ipv6?:string ttl:null|number`
-	connectForm   = `ip:string port:number status:object` + spanForm
-	statusForm    = `failure:null|string success:bool`
-	handshakeForm = `network:string address:string cipher_suite:string failure:null|string negotiated_protocol:string no_tls_verify:bool
-		peer_certificates:array server_name:string tls_version:string` + spanForm
-	certificateForm = `data:string format:string`
-	exchangeForm    = `network:string address:string alpn:string failure:null|string request:object response:object` + spanForm
-	requestForm     = `body:string body_is_truncated:bool headers:object headers_list:array method:string tor:object url:string x_transport:string`
-	torForm         = `exit_ip:null exit_name:null is_tor:bool`
-	responseForm    = `body:string|object body_is_truncated:bool code:number headers:object headers_list:array`
-	eventForm       = `operation:string failure:null|string address?:string num_bytes?:number proto?:string` + spanForm
-)
-
-// Every key that the format has, and that we fill, is there with its type; no other is, but for x_….
+// Every key that the format has is there with its type, and no other is but for x_….
 func TestEveryKeyHasItsType(t *testing.T) {
-	rec := decode(t, sample())
-	holds(t, "record", rec, envelopeForm)
-	keys := rec["test_keys"].(map[string]any)
-	holds(t, "test_keys", keys, "queries:array tcp_connect:array tls_handshakes:array requests:array network_events:array x_telltale:object")
-	each := func(key, form string, inner func(where string, entry map[string]any)) {
-		list := keys[key].([]any)
-		if len(list) == 0 {
-			t.Errorf("the sample has no %s", key)
-		}
-		for i, entry := range list {
-			where := fmt.Sprintf("%s[%d]", key, i)
-			holds(t, where, entry, form)
-			inner(where, entry.(map[string]any))
-		}
+	var format oonitest.Checker
+	for _, bad := range format.Check(line(t, sample())) {
+		t.Error(bad)
 	}
-	list := func(where string, v any, form string) {
-		for _, entry := range v.([]any) {
-			holds(t, where, entry, form)
-		}
+	for _, key := range format.Missing() {
+		t.Errorf("the sample lacks %s", key)
 	}
-	each("queries", queryForm, func(w string, e map[string]any) { list(w+".answers", e["answers"], answerForm) })
-	each("tcp_connect", connectForm, func(w string, e map[string]any) { holds(t, w+".status", e["status"], statusForm) })
-	each("tls_handshakes", handshakeForm, func(w string, e map[string]any) {
-		list(w+".peer_certificates", e["peer_certificates"], certificateForm)
-	})
-	each("requests", exchangeForm, func(w string, e map[string]any) {
-		holds(t, w+".request", e["request"], requestForm)
-		holds(t, w+".request.tor", e["request"].(map[string]any)["tor"], torForm)
-		holds(t, w+".response", e["response"], responseForm)
-	})
-	each("network_events", eventForm, func(string, map[string]any) {})
+	if bad := format.Check(line(t, measurements.Measurement{ID: "m", App: measurements.ControlApp})); bad != nil {
+		t.Errorf("a measurement in which nothing was seen: %v", bad)
+	}
 }
 
 // at walks down a decoded record: keys of objects, indices of arrays.
@@ -211,6 +124,8 @@ func TestValues(t *testing.T) {
 		{"bytes that are no text are base64", at(rec, "test_keys", "requests", 0, "response", "body", "format"), "base64"},
 		{"the port is in the URL, the path as sent", at(rec, "test_keys", "requests", 0, "request", "url"), "http://web.example.org:8080/a?b=%20c"},
 		{"a failed exchange has a URL too", at(rec, "test_keys", "requests", 1, "request", "url"), "https://web.example.org"},
+		{"so are those of an app's own exchange", at(rec, "test_keys", "network_events", 24, "failure"), "unknown_failure: app_imposter"},
+		{"the platform is named as OONI does", at(rec, "annotations", "platform"), "macos"},
 		{"x_telltale keeps our words", at(rec, "test_keys", "x_telltale", "observations", 5, "failure"), "tls_alert_40"},
 	} {
 		if tt.got != tt.want {
@@ -232,7 +147,8 @@ func TestNetworkEvents(t *testing.T) {
 	}
 	want := strings.Fields(`resolve_start resolve_done resolve_start connect read tls_handshake_start write read tls_handshake_done
 		tls_handshake_start tls_handshake_done http_transaction_start write read http_transaction_done quic_handshake_start
-		resolve_done write_to quic_handshake_done write_to read_from http_transaction_start http_transaction_done`)
+		resolve_done write_to quic_handshake_done write_to read_from http_transaction_start http_transaction_done
+		write read write_to read_from write read resolve_start resolve_done`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

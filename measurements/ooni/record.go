@@ -89,12 +89,23 @@ func annotations(m *measurements.Measurement) map[string]string {
 	if m.Vantage.Tunnel {
 		out["tunnel"] = "true"
 	}
-	for key, value := range map[string]string{"vcs_revision": m.Software.Revision, "epoch": m.Vantage.Epoch, "label": m.Vantage.Label} {
+	for key, value := range map[string]string{
+		"vcs_revision": m.Software.Revision, "go_version": m.Software.GoVersion, "platform": platform(m.Software.OS), "architecture": m.Software.Architecture,
+		"epoch": m.Vantage.Epoch, "label": m.Vantage.Label,
+	} {
 		if value != "" {
 			out[key] = value
 		}
 	}
 	return out
+}
+
+// platform is OONI's word for an operating system: Go's, but for one.
+func platform(os string) string {
+	if os == "darwin" {
+		return "macos"
+	}
+	return os
 }
 
 func country(cc string) string {

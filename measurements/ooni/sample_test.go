@@ -15,9 +15,9 @@ func sample() ms.Measurement {
 	web := "192.0.2.10:443"
 	return ms.Measurement{
 		ID: "m1", Round: "r1", App: "telegram", Started: began, Runtime: ms.Seconds(3200 * time.Millisecond),
-		Targets:  []ms.TargetInfo{{ID: "web", Hosts: []string{"web.example.org"}, Probes: []string{"https", "h3"}, Essential: true, Group: "g"}},
+		Targets:  []ms.TargetInfo{{ID: "web", Hosts: []string{"web.example.org"}, Probes: []string{"https", "h3"}, Essential: true, Group: "g"}, {ID: "dc1", Probes: []string{"mtproto"}}, {ID: "calls", Probes: []string{"stun"}}},
 		Skipped:  []ms.Skip{{Target: "web", Layer: ms.LayerTLS, Family: ms.IPv6, Endpoint: "[2001:db8::1]:443", Reason: ms.SkipResidual}},
-		Software: ms.Software{Version: "0.1.0", Revision: "abc", Rules: ms.RulesVersion, Catalogue: "c0ffee"},
+		Software: ms.Software{Version: "0.1.0", Revision: "abc", Rules: ms.RulesVersion, Catalogue: "c0ffee", OS: "darwin", Architecture: "arm64", GoVersion: "go1.26.0"},
 		Vantage:  ms.Vantage{Country: "NL", ASN: 64496, Label: "home", Epoch: "e1"},
 		Observations: []ms.Observation{
 			{
@@ -55,6 +55,19 @@ func sample() ms.Measurement {
 			{Target: "web", Conn: 4, Operation: ms.QUICHandshake, Transport: "quic", Family: ms.IPv6, Endpoint: "[2001:db8::1]:443", Name: "web.example.org", Failure: ms.Timeout, Started: at(400), Duration: ms.Seconds(2 * time.Second), Sent: 2400, QUIC: &ms.QUICInfo{Version: "1", DatagramsSent: 2, DatagramsReceived: 0}},
 			{Target: "web", Control: ms.V, Operation: ms.QUICVersion, Transport: "quic", Family: ms.IPv6, Endpoint: "[2001:db8::1]:443", Started: at(2500), Duration: ms.Seconds(30 * time.Millisecond), Sent: 1200, Received: 60},
 			{Target: "web", Conn: 4, Operation: ms.HTTPExchange, Transport: "quic", Family: ms.IPv6, Endpoint: "[2001:db8::1]:443", Name: "web.example.org", Failure: ms.Unknown("odd"), Started: at(2600), Duration: ms.Seconds(time.Millisecond)},
+			{
+				Target: "dc1", Conn: 5, Operation: ms.AppHandshake, Transport: "tcp", Family: ms.IPv4, Endpoint: "192.0.2.11:443", Failure: ms.AppImposter, Started: at(2700), Duration: ms.Seconds(time.Millisecond),
+				Sent: 60, Received: 84, App: &ms.Handshake{Protocol: ms.MTProto, Arm: "abridged", FirstBytes: []byte{1}},
+			},
+			{Target: "calls", Operation: ms.AppHandshake, Transport: "udp", Family: ms.IPv4, Endpoint: "192.0.2.12:3478", Failure: ms.Timeout, Started: at(2800), Duration: ms.Seconds(10 * time.Millisecond), Sent: 20, App: &ms.Handshake{Protocol: ms.STUN}},
+			{
+				Target: "web", Conn: 6, Operation: ms.Transfer, Transport: "tls", Family: ms.IPv4, Endpoint: web, Name: "web.example.org", Started: at(2900), Duration: ms.Seconds(20 * time.Millisecond),
+				Sent: 90, Received: 70_000, Transfer: &ms.Body{Bytes: 69_000, Wait: ms.Seconds(time.Millisecond), Active: ms.Seconds(9 * time.Millisecond), Ended: ms.EndedComplete},
+			},
+			{
+				Target: "web", Operation: ms.Resolve, Transport: "tcp", Family: ms.IPv6, Name: "web.example.org", Started: at(3000), Duration: ms.Seconds(10 * time.Millisecond), Sent: 35, Received: 70,
+				DNS: &ms.DNS{Resolver: ms.SystemResolver, Class: "home", Transport: "tcp", Type: "AAAA", TTL: 60, Addresses: []netip.Addr{netip.MustParseAddr("2001:db8::1")}},
+			},
 		},
 	}
 }

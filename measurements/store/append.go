@@ -19,6 +19,17 @@ type Judged struct {
 	Verdict measurements.RoundVerdict `json:"verdict"`
 }
 
+// Told is a verdict as others get it: the form of `once --format=json`, and beside it of which round it is and
+// by which rules. Archives read it, as they do what the store keeps.
+type Told struct {
+	measurements.RoundVerdict
+	Round string `json:"round"`
+	Rules string `json:"rules"`
+}
+
+// Told gives the verdict for others.
+func (j *Judged) Told() Told { return Told{j.Verdict, j.Round, j.Rules} }
+
 // Kept is what goes into the store together: all of it or none.
 type Kept struct {
 	Round   measurements.Round

@@ -11,12 +11,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/ooni"
 )
 
 // Archive is evidence from files that may be anybody's: a store's folder, its database, daily files of the
-// first format, or what `once --format=ooni` printed. It holds an index in memory and reads every round when it is asked
-// for, so that months of evidence need no more memory than a round. Close it.
+// first format, or what `export` and `once --format=ooni` printed. It holds an index in memory and reads every
+// round when it is asked for, so that months of evidence need no more memory than a round. Close it.
 type Archive struct {
 	files   []*source
 	rounds  []*indexed
@@ -222,6 +223,7 @@ func (a *Archive) note(p place, text []byte) error {
 	}
 	var in struct {
 		Version *string   `json:"data_format_version"`
+		Schema  string    `json:"schema"`
 		Round   string    `json:"round"`
 		Verdict *struct{} `json:"verdict"`
 		Keys    struct {
@@ -239,10 +241,10 @@ func (a *Archive) note(p place, text []byte) error {
 	switch ours := in.Keys.Ours; {
 	case in.Version != nil:
 		return a.noteEvidence(p, ours.ID, ours.Round, ours.App, ours.Started)
-	case in.Verdict != nil:
+	case in.Verdict != nil, in.Schema == measurements.RoundSchema && in.Round != "":
 		return a.noteVerdict(p, in.Round)
 	}
-	return errors.New("neither a measurement (data_format_version) nor a stored verdict (verdict): evidence is what a store keeps, and what 'once --format=ooni' prints")
+	return errors.New("neither a measurement (data_format_version) nor a verdict of a store's: evidence is what a store keeps, what 'export' writes, and what 'once --format=ooni' prints")
 }
 
 func (a *Archive) noteVerdict(p place, round string) error {

@@ -15,8 +15,19 @@ func parseJudged(line []byte) (Judged, error) {
 	if err := ooni.CheckSize(line); err != nil {
 		return j, err
 	}
-	if err := json.Unmarshal(line, &j); err != nil {
+	var in struct {
+		Schema string `json:"schema"`
+		Judged
+	}
+	if err := json.Unmarshal(line, &in); err != nil {
 		return j, err
+	}
+	if j = in.Judged; in.Schema == measurements.RoundSchema { // it was exported
+		var told Told
+		if err := json.Unmarshal(line, &told); err != nil {
+			return j, err
+		}
+		j = Judged{told.Round, told.Rules, told.RoundVerdict}
 	}
 	if n := len(j.Verdict.Apps); n > maxApps {
 		return j, fmt.Errorf("verdict.apps has %d entries, more than %d", n, maxApps)
@@ -92,6 +103,12 @@ func (r *reader) blob(id int64) ([]byte, error) {
 	}
 	r.blobs[id] = b
 	return b, nil
+}
+
+// has says whether a table has a row.
+func (r *reader) has(table string, row int64) bool {
+	var n int64
+	return r.one("SELECT rowid FROM "+table+" WHERE rowid = ?", row, &n) == nil
 }
 
 func (r *reader) one(query string, row int64, to ...any) error {

@@ -14,18 +14,20 @@ import (
 )
 
 const (
-	// Chosen by us: slow readers must not hold a small machine's memory for ever.
+	// Chosen by us: slow readers must not hold a small machine's memory for ever. Evidence may take longer
+	// (patient.go).
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 30 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 16 << 10
 
-	// shutdownTimeout is how long answers under way may take to end. Chosen by us.
-	shutdownTimeout = 5 * time.Second
+	// shutdownTimeout is how long answers under way may take to end. Chosen by us: the program stops within a
+	// second, whoever reads.
+	shutdownTimeout = 700 * time.Millisecond
 )
 
 // ListenAndServe serves on the configured addresses until ctx is done, then lets answers under way
-// end and returns nil. An address that can't be listened on, or a wrong web config, is an error.
+// end, for a moment, and returns nil. An address that can't be listened on, or a wrong web config, is an error.
 func (s *Server) ListenAndServe(ctx context.Context) error {
 	if !s.config.SystemdSocket {
 		for _, address := range s.config.Listen {
@@ -56,6 +58,7 @@ func (s *Server) until(ctx context.Context, serve func(*http.Server, *web.FlagCo
 		MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
+	server.RegisterOnShutdown(s.stop)
 	flags := &web.FlagConfig{
 		WebListenAddresses: &s.config.Listen,
 		WebSystemdSocket:   &s.config.SystemdSocket,
@@ -72,7 +75,11 @@ func (s *Server) until(ctx context.Context, serve func(*http.Server, *web.FlagCo
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	err := server.Shutdown(patience)
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		s.config.Log.Info().Msg("answers that nobody took in time were cut off")
+		err = server.Close()
+	case err != nil:
 		err = errors.Join(err, server.Close())
 	}
 	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {

@@ -3,11 +3,15 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
+
+	"github.com/telltale-probe/telltale/measurements/export"
+	"github.com/telltale-probe/telltale/measurements/store"
 )
 
 const (
@@ -34,6 +38,8 @@ type Config struct {
 	// Reference gives the signed answer of a reference vantage, empty while there is none, and whether
 	// this telltale is one. Optional; nil is not.
 	Reference func() (answer []byte, serves bool)
+	// Evidence is what is served of to whom it may be: see access.go. Optional; nil is nothing.
+	Evidence *store.Store
 
 	// Listen are the addresses of ListenAndServe, "127.0.0.1:9877".
 	Listen []string
@@ -49,17 +55,23 @@ type Config struct {
 
 // Server serves the page and the metrics.
 type Server struct {
-	config  Config
-	handler http.Handler
+	config   Config
+	handler  http.Handler
+	readers  chan struct{} // one for each answer that evidence is read for
+	stopping chan struct{} // closed when the server stops
+	stop     func()
 }
 
 // New makes a server, which does not listen yet.
 func New(c Config) *Server {
-	s := &Server{config: c}
+	s := &Server{config: c, readers: make(chan struct{}, maxReaders), stopping: make(chan struct{})}
+	s.stop = sync.OnceFunc(func() { close(s.stopping) })
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.Handle("GET /metrics", s.metrics())
 	mux.HandleFunc("GET "+ReferencePath, s.reference)
+	mux.HandleFunc("GET "+MeasurementsPath, s.records(func(kept *store.Store, _ []string) export.Form { return export.OONI(kept) }))
+	mux.HandleFunc("GET "+VerdictsPath, s.records(export.JSON))
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "telltale is healthy.") })
 	mux.HandleFunc("GET /-/ready", s.ready)
 	mux.HandleFunc("POST /-/reload", s.reload)
