@@ -75,13 +75,13 @@ func (n *Network) SetRoutes(v4, v6 bool) {
 }
 
 // Routable has the form of probe.Host.Routable.
-func (n *Network) Routable(network string) bool {
+func (n *Network) Routable(to netip.Addr) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if network[len(network)-1] == '6' {
-		return !n.noV6
+	if to.Unmap().Is4() {
+		return !n.noV4
 	}
-	return !n.noV4
+	return !n.noV6
 }
 
 // Censor puts rules on the wire, behind those that are there.
