@@ -19,6 +19,7 @@ import (
 	"github.com/telltale-probe/telltale/measurements/delivery"
 	"github.com/telltale-probe/telltale/measurements/remotewrite"
 	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/probe/kerneltest"
 )
 
 // The whole program, built as it is released, against real sockets, a real router and real firewall
@@ -46,6 +47,7 @@ func TestKernelProgram(t *testing.T) {
 // kernelBinary builds the program as it is released.
 func kernelBinary(t testing.TB) string {
 	t.Helper()
+	kerneltest.Asked(t)
 	binary := filepath.Join(t.TempDir(), "telltale")
 	if runtime.GOOS == "linux" {
 		build := exec.Command("go", "build", "-o", binary, ".")
