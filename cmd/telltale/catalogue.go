@@ -140,7 +140,8 @@ this machine, and neutral hosts and resolvers beside them. What that means:
     Your own addresses are kept out of the network evidence as far as we can;
     keep the files to yourself all the same.
   - It uses at most the daily budget of the configuration, 100 MiB by default.
-  - To stop it, end the program. To withdraw, set consent.accepted = "" again.
+  - To stop it, end the program. To withdraw, set consent.accepted = "" again
+    and restart or reload: nothing more is measured.
 `
 
 // consentCmd records the answer.

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os/signal"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe/schedule"
@@ -34,7 +34,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	defer func() { _ = kept.Close() }()
-	d := &daemon{log: log, store: kept, metrics: counted, plan: plan,
+	d := &daemon{log: log, store: kept, metrics: counted, plan: plan, changed: make(chan struct{}, 1),
 		every: func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }}
 	d.metrics.RegisterSelf()
 	d.restore()
@@ -53,14 +53,6 @@ func (runCmd) Run(c *cli, t terminal) error {
 	if err := d.push.configure(ctx, cfg); err != nil {
 		return err
 	}
-	consented := make(chan struct{})
-	var once sync.Once
-	agree := func(cfg *config.Config) {
-		if !cfg.Consent.IsZero() {
-			once.Do(func() { close(consented) })
-		}
-	}
-	agree(cfg)
 	server := web.New(web.Config{
 		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log, Reference: speak.say,
 		Reload: func() error {
@@ -68,27 +60,12 @@ func (runCmd) Run(c *cli, t terminal) error {
 			if err != nil {
 				return err
 			}
-			if err := d.reload(next, host); err != nil {
-				return err
-			}
-			if err := speak.configure(next); err != nil {
-				return err
-			}
-			if err := d.push.configure(ctx, next); err != nil {
-				return err
-			}
-			agree(next)
-			return nil
+			// One that fails must not keep the others from hearing that consent is gone.
+			return errors.Join(d.reload(next, host), speak.configure(next), d.push.configure(ctx, next))
 		},
 	})
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		select {
-		case <-consented:
-			d.loop(ctx)
-		case <-ctx.Done():
-		}
-	})
+	wg.Go(func() { d.loop(ctx) })
 	if cfg.Consent.IsZero() {
 		log.Warn().Msg("nothing is measured without consent: see 'telltale consent', then reload")
 	}

@@ -16,12 +16,10 @@ const (
 const (
 	SkipConsent = "consent" // nobody has agreed to measuring yet
 	SkipBudget  = "budget"  // the daily budget is spent: the round is made without some endpoints
-	SkipRunning = "running" // the round before is still running
-	SkipTunnel  = "tunnel"  // a VPN is the default route
 )
 
 // SkipReasons lists them all.
-var SkipReasons = []string{SkipConsent, SkipBudget, SkipRunning, SkipTunnel}
+var SkipReasons = []string{SkipConsent, SkipBudget}
 
 // stepBuckets are the classic buckets of step durations, in seconds: near, far, slow and nearly lost.
 // Chosen by us. There are few because every bucket is a series for each app and layer; servers that
