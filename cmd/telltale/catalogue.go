@@ -41,8 +41,12 @@ func (k catalogueCmd) Run(c *cli, t terminal) error {
 			_, _ = fmt.Fprintf(t.out, "  %s  %s\n", target.ID, strings.Join(words(target.Probes), " "))
 			_, _ = fmt.Fprintln(t.out, wrap("    ", endpoints(target), tableWidth))
 			_, _ = fmt.Fprintln(t.out, wrap("    proof: ", target.Proof(), tableWidth))
-			_, _ = fmt.Fprintln(t.out, wrap("    why: ", target.Why, tableWidth))
-			_, _ = fmt.Fprintln(t.out, wrap("    source: ", target.Source+" ("+target.Reviewed+")", tableWidth))
+			if target.Why != "" {
+				_, _ = fmt.Fprintln(t.out, wrap("    why: ", target.Why, tableWidth))
+			}
+			if target.Source != "" {
+				_, _ = fmt.Fprintln(t.out, wrap("    source: ", strings.TrimSuffix(target.Source+" ("+target.Reviewed+")", " ()"), tableWidth))
+			}
 		}
 	}
 	if k.App != "" {
