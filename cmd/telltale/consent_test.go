@@ -35,7 +35,7 @@ func (w *silentWorld) host() probe.Host {
 // oneTarget is a configuration with a single endpoint, and consent where it is given.
 func oneTarget(consent time.Time) *config.Config {
 	cfg := config.Default()
-	cfg.Consent, cfg.Controls, cfg.Placebo = consent, nil, probe.App{}
+	cfg.Consent, cfg.Controls, cfg.Placebo, cfg.Jitter = consent, nil, probe.App{}, 0
 	cfg.System = &probe.Resolver{URL: "udp://192.0.2.53:53"}
 	cfg.Apps = []probe.App{{ID: "alpha", Targets: []probe.Target{{
 		ID: "chat", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Ports: []uint16{443}, Probes: []probe.Probe{probe.ProbeTCP}, Essential: true,
@@ -50,8 +50,9 @@ func watching(t *testing.T, cfg *config.Config, host probe.Host) (d *daemon, sto
 	if err != nil {
 		t.Fatal(err)
 	}
+	plan.EpochKey = probe.NewEpochKey() // else the store's
 	d = &daemon{log: zerolog.Nop(), metrics: newMetrics(cfg), plan: plan, changed: make(chan struct{}, 1),
-		every: func() time.Duration { return cfg.Interval }, view: web.View{Consent: !cfg.Consent.IsZero()}}
+		every: pace(cfg), view: web.View{Consent: !cfg.Consent.IsZero()}}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); d.loop(ctx) }()

@@ -254,7 +254,13 @@ func storedEpochKey(s *store.Store) (key []byte, err error) {
 	return key, nil
 }
 
-// reload takes another configuration in, from the next round on. Counters, ledger and budget stay.
+// pace is the time from one round to the next.
+func pace(cfg *config.Config) func() time.Duration {
+	return func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }
+}
+
+// reload takes another configuration in, from the next round on. Counters, ledger and budget stay, and those of a
+// round in progress go on counting: only their limits are others.
 //
 // Consent that is gone ends the round in progress, whatever else the configuration holds.
 func (d *daemon) reload(cfg *config.Config, host probe.Host) error {
@@ -265,13 +271,17 @@ func (d *daemon) reload(cfg *config.Config, host probe.Host) error {
 	if err != nil {
 		return err
 	}
+	if d.store != nil {
+		d.store.SetBounds(cfg.Retention, cfg.MaxSize)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	plan.Ledger.Restore(d.plan.Ledger.Snapshot())
-	plan.Budget.Restore(d.plan.Budget.Snapshot())
+	plan.Ledger, plan.Budget = d.plan.Ledger, d.plan.Budget
+	plan.Ledger.SetResidual(cfg.Residual)
+	plan.Budget.SetDaily(cfg.DailyBudget)
 	plan.Suspicion, plan.Rotation, plan.EpochKey = d.plan.Suspicion, d.plan.Rotation, d.plan.EpochKey
 	d.metrics.Configure(metricsOptions(cfg))
-	d.plan = plan
+	d.plan, d.every = plan, pace(cfg)
 	d.view.Consent = !cfg.Consent.IsZero()
 	select {
 	case d.changed <- struct{}{}:

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
-	"time"
 
+	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/measurements/web"
-	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // runCmd is the daemon.
@@ -23,8 +23,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	log := c.logger(t.err)
-	host := realHost(cfg)
-	plan, err := newPlan(cfg, host)
+	plan, err := newPlan(cfg, realHost(cfg))
 	if err != nil {
 		return err
 	}
@@ -34,8 +33,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	defer func() { _ = kept.Close() }()
-	d := &daemon{log: log, store: kept, metrics: counted, plan: plan, changed: make(chan struct{}, 1),
-		every: func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }}
+	d := &daemon{log: log, store: kept, metrics: counted, plan: plan, changed: make(chan struct{}, 1), every: pace(cfg)}
 	d.metrics.RegisterSelf()
 	d.restore()
 	speak := &speaker{log: log, keys: kept}
@@ -53,15 +51,21 @@ func (runCmd) Run(c *cli, t terminal) error {
 	if err := d.push.configure(ctx, cfg); err != nil {
 		return err
 	}
+	var reloading sync.Mutex // one after the other
 	server := web.New(web.Config{
 		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log, Reference: speak.say,
 		Reload: func() error {
+			reloading.Lock()
+			defer reloading.Unlock()
 			next, err := c.config()
 			if err != nil {
 				return err
 			}
+			if keys := c.needRestart(cfg, next); len(keys) > 0 {
+				log.Warn().Strs("keys", keys).Msg("these keys count from the next start on")
+			}
 			// One that fails must not keep the others from hearing that consent is gone.
-			return errors.Join(d.reload(next, host), speak.configure(next), d.push.configure(ctx, next))
+			return errors.Join(d.reload(next, realHost(next)), speak.configure(next), d.push.configure(ctx, next))
 		},
 	})
 	var wg sync.WaitGroup
@@ -73,4 +77,15 @@ func (runCmd) Run(c *cli, t terminal) error {
 	stop()
 	wg.Wait()
 	return err
+}
+
+// needRestart lists the keys that a reload changed in vain: the store and the page's sockets are open.
+func (c *cli) needRestart(was, is *config.Config) (keys []string) {
+	if !slices.Equal(c.listen(was), c.listen(is)) {
+		keys = append(keys, "web.listen")
+	}
+	if was.StorePath != is.StorePath {
+		keys = append(keys, "store.path")
+	}
+	return keys
 }
