@@ -113,7 +113,7 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 		}
 	} else {
 		demon.judged = func(_ *measurements.Round, v *measurements.RoundVerdict) {
-			unfold(0)
+			unfold(demoOnset - demoPause) // the next round is the first after the onset
 			showRound(t, v, address)
 		}
 		demon.loop(ctx)
