@@ -20,12 +20,16 @@ func (c *Config) readApps(t *strict.Table) {
 		t.Fail("catalogue", "the built-in catalogue is broken: %v", err)
 		return
 	}
+	var further []string
+	broken := false
 	for _, path := range t.Strings("catalogue", 64) {
 		app, err := catalogue.Load(c.beside(path))
 		if err != nil {
 			t.Fail("catalogue", "%v", err)
+			broken = true
 			continue
 		}
+		further = append(further, app.ID)
 		if i := slices.IndexFunc(all, func(a probe.App) bool { return a.ID == app.ID }); i >= 0 {
 			all[i] = app
 		} else {
@@ -45,12 +49,16 @@ func (c *Config) readApps(t *strict.Table) {
 			continue
 		}
 		i := slices.IndexFunc(all, func(a probe.App) bool { return a.ID == id })
+		if i < 0 && broken {
+			continue // it may be the app of a file that can't be read, which is said already
+		}
 		if i < 0 {
 			t.Fail("enabled", "%q is no app of the catalogue; there are %v", id, idsOf(all))
 			continue
 		}
 		c.Apps = append(c.Apps, all[i])
 	}
+	c.NotEnabled = slices.DeleteFunc(further, func(id string) bool { return slices.Contains(ids, id) })
 	c.CatalogueHash = catalogue.Hash(c.Apps)
 	t.Done()
 }
@@ -103,8 +111,11 @@ func (c *Config) readControls(root *strict.Table) {
 		if n.Scope != "foreign" && n.Scope != "domestic" {
 			t.Fail("scope", `must be "foreign" or "domestic"`)
 		}
-		if n.Scope == "domestic" && !countryForm.MatchString(n.Country) {
+		switch {
+		case n.Scope == "domestic" && n.Country == "":
 			t.Fail("country", "is needed for a domestic host: two capital letters")
+		case n.Country != "" && !countryForm.MatchString(n.Country):
+			t.Fail("country", "must be two capital letters (ISO 3166)")
 		}
 		if len(n.Path) == 0 || n.Path[0] != '/' {
 			t.Fail("path", "must begin with /")

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,7 +13,6 @@ import (
 
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements/store"
-	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
 )
 
@@ -106,16 +107,14 @@ func (checkCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	if c.WebConfigFile != "" {
-		if err := web.ValidateConfig(c.WebConfigFile); err != nil {
-			return usagef("%w", err)
-		}
-	}
 	targets := 0
 	for _, a := range cfg.Apps {
 		targets += len(a.Targets)
 	}
 	_, _ = fmt.Fprintf(t.out, "fine: %d apps, %d targets, %d neutral hosts\n", len(cfg.Apps), targets, len(cfg.Controls))
+	for _, id := range cfg.NotEnabled {
+		_, _ = fmt.Fprintf(t.out, "note: %s, of a file in apps.catalogue, is not named in apps.enabled and is not measured\n", id)
+	}
 	for _, line := range pushLines(cfg) {
 		_, _ = fmt.Fprintln(t.out, "push: "+line)
 	}
@@ -171,6 +170,8 @@ func (k *consentCmd) Run(c *cli, t terminal) error {
 	path := c.ConfigFile
 	if path == "" {
 		path = config.DefaultPath()
+	} else if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return usagef("--config.file: its folder is not there: %w", err) // a slip of the keyboard, more likely than a wish
 	}
 	if err := config.RecordConsent(path, time.Now()); err != nil {
 		return err

@@ -50,6 +50,9 @@ func demoConfig() *config.Config {
 // Run serves metrics and the page of a daemon that measures the emulated internet. It never touches
 // the real store or config, and opens no socket but that of the page.
 func (d *demoCmd) Run(c *cli, t terminal) error {
+	if mistakes := c.mistakes(); len(mistakes) > 0 {
+		return mistakes
+	}
 	scenario, err := scenarios.Demo()
 	if err != nil {
 		return err

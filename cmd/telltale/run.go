@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements/store"
@@ -58,6 +59,12 @@ func (runCmd) Run(c *cli, t terminal) error {
 			reloading.Lock()
 			defer reloading.Unlock()
 			next, err := c.config()
+			if err != nil && config.Withdrawn(c.file()) {
+				// Of the rest the old configuration stays.
+				next := *cfg
+				next.Consent = time.Time{}
+				return errors.Join(err, d.reload(&next, realHost(&next)), speak.configure(&next), d.push.configure(ctx, &next))
+			}
 			if err != nil {
 				return err
 			}
@@ -68,6 +75,9 @@ func (runCmd) Run(c *cli, t terminal) error {
 			return errors.Join(d.reload(next, realHost(next)), speak.configure(next), d.push.configure(ctx, next))
 		},
 	})
+	if err := server.Listen(); err != nil { // before anything is measured
+		return err
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() { d.loop(ctx) })
 	if cfg.Consent.IsZero() {

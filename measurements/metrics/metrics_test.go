@@ -2,8 +2,8 @@ package metrics
 
 import (
 	"fmt"
-	"math"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"

@@ -49,8 +49,9 @@ type Config struct {
 
 // Server serves the page and the metrics.
 type Server struct {
-	config  Config
-	handler http.Handler
+	config    Config
+	handler   http.Handler
+	listeners []Listener // opened by Listen
 }
 
 // New makes a server, which does not listen yet.
