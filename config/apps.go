@@ -10,8 +10,13 @@ import (
 	"github.com/telltale-probe/telltale/probe"
 )
 
-//go:embed controls.toml
-var controls []byte
+// The built-in gate: hosts abroad, and at home for some countries.
+var (
+	//go:embed controls.toml
+	controls []byte
+	//go:embed domestic.toml
+	domestic []byte
+)
 
 // readApps picks the enabled apps out of the built-in ones and the further files.
 func (c *Config) readApps(t *strict.Table) {
@@ -90,11 +95,9 @@ func (c *Config) readControls(root *strict.Table) {
 		root.Fail("control", "must name a host at least; without the key the built-in gate is used")
 	}
 	if len(tables) == 0 {
-		_, own, err := strict.Parse("controls.toml", controls)
-		if err != nil {
-			panic(fmt.Sprintf("the built-in gate is broken: %v", err)) // a test parses it
-		}
-		tables = own.Tables("control", 64)
+		tables = append(builtinControls(controls), slices.DeleteFunc(builtinControls(domestic), func(t *strict.Table) bool {
+			return t.String("country", "") != c.Vantage.Country
+		})...)
 	}
 	for _, t := range tables {
 		placebo := t.Bool("placebo", false)
@@ -131,6 +134,15 @@ func (c *Config) readControls(root *strict.Table) {
 	if len(tables) > 0 && len(c.Controls) == 0 {
 		root.Fail("control", "must name a host that is no placebo; without the key the built-in gate is used")
 	}
+}
+
+// builtinControls gives the tables of an embedded file, of a few hosts a country.
+func builtinControls(data []byte) []*strict.Table {
+	_, own, err := strict.Parse("the built-in gate", data)
+	if err != nil {
+		panic(fmt.Sprintf("the built-in gate is broken: %v", err)) // a test parses it
+	}
+	return own.Tables("control", 1024)
 }
 
 // neutralProbes are the words that a neutral host may have: what the gate can read, or what an app has that

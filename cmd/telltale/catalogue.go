@@ -55,7 +55,11 @@ func (k catalogueCmd) Run(c *cli, t terminal) error {
 	}
 	_, _ = fmt.Fprintln(t.out, "\nneutral hosts, to know our own line")
 	for _, n := range cfg.Controls {
-		_, _ = fmt.Fprintf(t.out, "  %s (%s)  %s\n", n.Host, n.Operator, strings.Join(words(n.Probes), " "))
+		where := ""
+		if n.Scope == "domestic" {
+			where = ", inside " + n.Country
+		}
+		_, _ = fmt.Fprintf(t.out, "  %s (%s%s)  %s\n", n.Host, n.Operator, where, strings.Join(words(n.Probes), " "))
 	}
 	if len(cfg.Placebo.Targets) > 0 {
 		_, _ = fmt.Fprintln(t.out, "\nplacebos: measured like the apps, though nobody blocks them")
