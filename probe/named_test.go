@@ -22,18 +22,18 @@ func TestFamilies(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		routes []string // the addresses to which there is a route
-		plan   Plan
+		plan   *Plan
 		want   []measurements.Family
 	}{
-		{"no route at all", nil, Plan{Controls: control(own4), System: []Resolver{{URL: "udp://" + own4 + ":53"}}}, nil},
-		{"a way out", []string{nobody4.String()}, Plan{}, []measurements.Family{measurements.IPv4}},
-		{"to a control", []string{own6}, Plan{Controls: control(own6)}, []measurements.Family{measurements.IPv6}},
-		{"to a target", []string{own4}, Plan{Apps: target(own4)}, []measurements.Family{measurements.IPv4}},
-		{"to a target on this machine", []string{"127.0.0.5"}, Plan{Apps: target("127.0.0.5")}, []measurements.Family{measurements.IPv4}},
-		{"to the resolver under test", []string{own4}, Plan{System: []Resolver{{URL: "udp://" + own4 + ":53"}}}, []measurements.Family{measurements.IPv4}},
-		{"to a trusted resolver's pinned address", []string{own6}, Plan{Trusted: []Resolver{{URL: "https://dns.example/", Addresses: []netip.Addr{netip.MustParseAddr(own6)}}}}, []measurements.Family{measurements.IPv6}},
-		{"a router's unique local address is no IPv6", []string{ula}, Plan{System: []Resolver{{URL: "udp://[" + ula + "]:53"}}}, nil},
-		{"a resolver by name alone", []string{own4}, Plan{Trusted: []Resolver{{URL: "https://dns.example/"}}}, nil},
+		{"no route at all", nil, &Plan{Controls: control(own4), System: []Resolver{{URL: "udp://" + own4 + ":53"}}}, nil},
+		{"a way out", []string{nobody4.String()}, &Plan{}, []measurements.Family{measurements.IPv4}},
+		{"to a control", []string{own6}, &Plan{Controls: control(own6)}, []measurements.Family{measurements.IPv6}},
+		{"to a target", []string{own4}, &Plan{Apps: target(own4)}, []measurements.Family{measurements.IPv4}},
+		{"to a target on this machine", []string{"127.0.0.5"}, &Plan{Apps: target("127.0.0.5")}, []measurements.Family{measurements.IPv4}},
+		{"to the resolver under test", []string{own4}, &Plan{System: []Resolver{{URL: "udp://" + own4 + ":53"}}}, []measurements.Family{measurements.IPv4}},
+		{"to a trusted resolver's pinned address", []string{own6}, &Plan{Trusted: []Resolver{{URL: "https://dns.example/", Addresses: []netip.Addr{netip.MustParseAddr(own6)}}}}, []measurements.Family{measurements.IPv6}},
+		{"a router's unique local address is no IPv6", []string{ula}, &Plan{System: []Resolver{{URL: "udp://[" + ula + "]:53"}}}, nil},
+		{"a resolver by name alone", []string{own4}, &Plan{Trusted: []Resolver{{URL: "https://dns.example/"}}}, nil},
 	} {
 		p := c.plan
 		p.Families = []measurements.Family{measurements.IPv4, measurements.IPv6}
