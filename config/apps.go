@@ -10,8 +10,13 @@ import (
 	"github.com/telltale-probe/telltale/probe"
 )
 
-//go:embed controls.toml
-var controls []byte
+// The built-in gate: hosts abroad, and at home for some countries.
+var (
+	//go:embed controls.toml
+	controls []byte
+	//go:embed domestic.toml
+	domestic []byte
+)
 
 // readApps picks the enabled apps out of the built-in ones and the further files.
 func (c *Config) readApps(t *strict.Table) {
@@ -20,12 +25,16 @@ func (c *Config) readApps(t *strict.Table) {
 		t.Fail("catalogue", "the built-in catalogue is broken: %v", err)
 		return
 	}
+	var further []string
+	broken := false
 	for _, path := range t.Strings("catalogue", 64) {
 		app, err := catalogue.Load(c.beside(path))
 		if err != nil {
 			t.Fail("catalogue", "%v", err)
+			broken = true
 			continue
 		}
+		further = append(further, app.ID)
 		if i := slices.IndexFunc(all, func(a probe.App) bool { return a.ID == app.ID }); i >= 0 {
 			all[i] = app
 		} else {
@@ -45,12 +54,16 @@ func (c *Config) readApps(t *strict.Table) {
 			continue
 		}
 		i := slices.IndexFunc(all, func(a probe.App) bool { return a.ID == id })
+		if i < 0 && broken {
+			continue // it may be the app of a file that can't be read, which is said already
+		}
 		if i < 0 {
 			t.Fail("enabled", "%q is no app of the catalogue; there are %v", id, idsOf(all))
 			continue
 		}
 		c.Apps = append(c.Apps, all[i])
 	}
+	c.NotEnabled = slices.DeleteFunc(further, func(id string) bool { return slices.Contains(ids, id) })
 	c.CatalogueHash = catalogue.Hash(c.Apps)
 	t.Done()
 }
@@ -82,11 +95,9 @@ func (c *Config) readControls(root *strict.Table) {
 		root.Fail("control", "must name a host at least; without the key the built-in gate is used")
 	}
 	if len(tables) == 0 {
-		_, own, err := strict.Parse("controls.toml", controls)
-		if err != nil {
-			panic(fmt.Sprintf("the built-in gate is broken: %v", err)) // a test parses it
-		}
-		tables = own.Tables("control", 64)
+		tables = append(builtinControls(controls), slices.DeleteFunc(builtinControls(domestic), func(t *strict.Table) bool {
+			return t.String("country", "") != c.Vantage.Country
+		})...)
 	}
 	for _, t := range tables {
 		placebo := t.Bool("placebo", false)
@@ -103,8 +114,11 @@ func (c *Config) readControls(root *strict.Table) {
 		if n.Scope != "foreign" && n.Scope != "domestic" {
 			t.Fail("scope", `must be "foreign" or "domestic"`)
 		}
-		if n.Scope == "domestic" && !countryForm.MatchString(n.Country) {
+		switch {
+		case n.Scope == "domestic" && n.Country == "":
 			t.Fail("country", "is needed for a domestic host: two capital letters")
+		case n.Country != "" && !countryForm.MatchString(n.Country):
+			t.Fail("country", "must be two capital letters (ISO 3166)")
 		}
 		if len(n.Path) == 0 || n.Path[0] != '/' {
 			t.Fail("path", "must begin with /")
@@ -120,6 +134,15 @@ func (c *Config) readControls(root *strict.Table) {
 	if len(tables) > 0 && len(c.Controls) == 0 {
 		root.Fail("control", "must name a host that is no placebo; without the key the built-in gate is used")
 	}
+}
+
+// builtinControls gives the tables of an embedded file, of a few hosts a country.
+func builtinControls(data []byte) []*strict.Table {
+	_, own, err := strict.Parse("the built-in gate", data)
+	if err != nil {
+		panic(fmt.Sprintf("the built-in gate is broken: %v", err)) // a test parses it
+	}
+	return own.Tables("control", 1024)
 }
 
 // neutralProbes are the words that a neutral host may have: what the gate can read, or what an app has that

@@ -32,6 +32,7 @@ type Config struct {
 	Locate     bool          // on suspicion, look for the hop at which a handshake dies
 
 	Apps          []probe.App // the enabled ones
+	NotEnabled    []string    // apps of further catalogue files that are not among them
 	CatalogueHash string
 	Controls      []probe.Control // the gate's neutral hosts
 	Placebo       probe.App       // hosts that nobody blocks, measured like an app; without targets there are none

@@ -59,10 +59,15 @@ func RecordConsent(path string, date time.Time) error {
 	}
 	data := withConsent(old, date.Format(time.DateOnly))
 	c, err := Parse(path, data)
+	if line := strict.LineOf(old, "consent.accepted"); line > 0 && (err != nil || !isOn(c.Consent, date)) {
+		if _, mistakes := Parse(path, old); mistakes == nil {
+			return fmt.Errorf("consent is not recorded: %s has it in a form that is not changed here; write %q there by hand, at line %d", path, date.Format(time.DateOnly), line)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("consent is not recorded, since the file has mistakes:\n%w", err)
 	}
-	if c.Consent.Format(time.DateOnly) != date.Format(time.DateOnly) {
+	if !isOn(c.Consent, date) {
 		return fmt.Errorf("consent is not recorded: %s has no place for it that we can find; give it a [consent] table", path)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -73,6 +78,19 @@ func RecordConsent(path string, date time.Time) error {
 		mode = info.Mode().Perm() // the daemon may run as another user than who says yes
 	}
 	return replace(path, data, mode)
+}
+
+func isOn(t, day time.Time) bool { return t.Format(time.DateOnly) == day.Format(time.DateOnly) }
+
+// Withdrawn says whether a file that can be read, whatever other mistakes it has, holds no consent: that counts
+// although nothing else of it does.
+func Withdrawn(path string) bool {
+	data, err := strict.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	_, root, err := strict.Parse(path, data)
+	return err == nil && root.Table("consent").String("accepted", "") == ""
 }
 
 func withConsent(old []byte, date string) []byte {

@@ -89,8 +89,12 @@ func TestConsentRefused(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := config.RecordConsent(path, day); err == nil {
-				t.Error("recorded")
+			err := config.RecordConsent(path, day)
+			if err == nil {
+				t.Fatal("recorded")
+			}
+			if byHand := strings.Contains(err.Error(), `write "2026-11-23" there by hand, at line `); byHand != (name == "dotted" || name == "inline" || name == "spaced") {
+				t.Errorf("it says: %v", err)
 			}
 			if got := read(t, path); got != text {
 				t.Errorf("changed to %q", got)
@@ -139,4 +143,26 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// Consent that is gone counts in a file with other mistakes, too; in one that can't be read nobody knows.
+func TestWithdrawn(t *testing.T) {
+	for text, want := range map[string]bool{
+		"[consent]\naccepted = \"2026-11-23\"\n[schedule]\nparallel = 0\n": false,
+		"[consent]\naccepted = \"\"\n[schedule]\nparallel = 0\n":           true,
+		"[schedule]\nparallel = 0\n":                                       true,
+		"consent.accepted = \"\"\n":                                        true,
+		"[consent\naccepted = \"\"\n":                                      false,
+	} {
+		path := filepath.Join(t.TempDir(), "telltale.toml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := config.Withdrawn(path); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	if config.Withdrawn(filepath.Join(t.TempDir(), "none.toml")) {
+		t.Error("a file that is not there")
+	}
 }

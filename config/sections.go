@@ -239,10 +239,16 @@ func validPort(s string) bool {
 
 // validListen takes what a listener takes, and a port that can be named in a link: not 0.
 func validListen(s string) bool {
-	if a, err := netip.ParseAddrPort(s); err == nil {
-		return a.Port() != 0
+	port, ok := ListenPort(s)
+	return ok && port != 0
+}
+
+// ListenPort gives the port of an address to listen on, "host:port"; ok is false where it is none. Port 0 is any.
+func ListenPort(address string) (port uint16, ok bool) {
+	if a, err := netip.ParseAddrPort(address); err == nil {
+		return a.Port(), true
 	}
-	host, port, ok := strings.Cut(s, ":")
-	n, err := strconv.ParseUint(port, 10, 16)
-	return ok && err == nil && n != 0 && (host == "" || host == "localhost" || catalogue.ValidHost(host))
+	host, text, ok := strings.Cut(address, ":")
+	n, err := strconv.ParseUint(text, 10, 16)
+	return uint16(n), ok && err == nil && (host == "" || host == "localhost" || catalogue.ValidHost(host))
 }

@@ -256,8 +256,11 @@ func (c *Case) contradicted(o *Observation) *Finding {
 }
 
 func bogonAnswer(c *Case) *Finding {
-	if c.T.Failure != DNSBogon && !anyNotRoutable(c.answers()) {
-		return nil
+	if c.T.Failure != DNSBogon {
+		return nil // nor is it a bogon where the configuration names the address
+	}
+	if c.view.anyProved(c.Name, c.answers()) {
+		return &Finding{State: OK, Reasons: []string{"the answer is no public address, and proved itself for the name"}}
 	}
 	honest, _ := c.view.answered(c.Name, c.Family)
 	if c.atHome() && nowhere(c.answers()) {

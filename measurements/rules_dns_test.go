@@ -118,3 +118,33 @@ func TestBehindAStub(t *testing.T) {
 		}
 	}
 }
+
+// A private address that proves itself for the name is right (rule 2): the house has a server of its own, and
+// so says a resolver whose answer the configuration names. One that proves nothing is a bogon.
+func TestPrivateAnswer(t *testing.T) {
+	t.Parallel()
+	const name = "chat.alpha.example.net"
+	here, elsewhere := netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("203.0.113.7")
+	for what, test := range map[string]struct {
+		failure Failure
+		proved  []netip.Addr
+		state   State
+	}{
+		"it proves itself":       {DNSBogon, []netip.Addr{here, elsewhere}, OK},
+		"another proves itself":  {DNSBogon, []netip.Addr{elsewhere}, Blocked},
+		"nothing proves itself":  {DNSBogon, nil, Inconclusive},
+		"the configuration's":    {"", nil, OK}, // and unproved: its server may be down
+		"the configuration's, D": {"", []netip.Addr{elsewhere}, OK},
+	} {
+		v := newView(&Measurement{App: "alpha"}, &Measurement{}, &Line{Answers: true}, nil)
+		o := &Observation{Operation: Resolve, Family: IPv4, Name: name, Failure: test.failure, DNS: &DNS{Resolver: SystemResolver, Addresses: []netip.Addr{here}}}
+		v.trusted[wanted{name, IPv4}] = []*Observation{{Operation: Resolve, Control: D, Name: name, DNS: &DNS{Resolver: "tcp://192.0.2.1:53", Addresses: []netip.Addr{elsewhere, here}}}}
+		for _, a := range test.proved {
+			v.proved[named{name, a}] = true
+		}
+		f := judge(dnsRules, &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, Endpoint: name, T: o})
+		if f.State != test.state {
+			t.Errorf("%s: %s %s by %s, want %s", what, f.State, f.Signature, f.Rule, test.state)
+		}
+	}
+}

@@ -89,7 +89,7 @@ func FakeAddresses(gate *Measurement) bool {
 	seen := map[string]bool{}
 	for i := range gate.Observations {
 		o := &gate.Observations[i]
-		if o.Operation == Resolve && o.Control == T && o.DNS != nil && allFake(o.DNS.Addresses) && operators[o.Target] != "" {
+		if o.Operation == Resolve && o.Control == T && o.Failure == DNSBogon && o.DNS != nil && allFake(o.DNS.Addresses) && operators[o.Target] != "" {
 			seen[operators[o.Target]] = true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,26 +61,22 @@ func (h Host) wayTo(ctx context.Context, r Resolver) (way, error) {
 		}
 		port = uint16(n)
 	}
-	addresses := r.Addresses
-	if a, err := netip.ParseAddr(w.host); err == nil && len(addresses) == 0 {
-		addresses = []netip.Addr{a}
-	}
+	addresses := r.known()
 	if len(addresses) == 0 {
 		if addresses, err = h.addressesOf(ctx, &w); err != nil {
 			return w, err
 		}
 	}
-	w.endpoint = netip.AddrPortFrom(h.reachable(w.network, addresses), port)
+	w.endpoint = netip.AddrPortFrom(h.reachable(addresses), port)
 	return w, nil
 }
 
-// reachable picks the first address of a family that this machine has a route for, else the first. A
-// step has one endpoint: which ones to try is the caller's to say, by Addresses.
-func (h Host) reachable(network string, addresses []netip.Addr) netip.Addr {
-	for _, a := range addresses {
-		a = a.Unmap()
-		if len(addresses) == 1 || a.Is4() && h.IsRoutable(network+"4") || a.Is6() && h.IsRoutable(network+"6") {
-			return a
+// reachable picks the first address that this machine has a route to, else the first. A step has one
+// endpoint: which ones to try is the caller's to say, by Addresses.
+func (h Host) reachable(addresses []netip.Addr) netip.Addr {
+	if len(addresses) > 1 {
+		if i := slices.IndexFunc(addresses, h.IsRoutable); i >= 0 {
+			return addresses[i].Unmap()
 		}
 	}
 	return addresses[0].Unmap()
@@ -100,10 +97,11 @@ func (h Host) addressesOf(ctx context.Context, w *way) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/bootstrapShare)
 	defer cancel()
 	word := measurements.Failure("")
-	for _, f := range []measurements.Family{measurements.IPv4, measurements.IPv6} {
-		if !h.IsRoutable(w.network + strings.TrimPrefix(string(f), "ipv")) {
-			continue
-		}
+	families := []measurements.Family{measurements.IPv4, measurements.IPv6}
+	if slices.ContainsFunc(families, h.LeadsOut) { // else a network without a way out, which may have the resolver inside
+		families = slices.DeleteFunc(families, func(f measurements.Family) bool { return !h.LeadsOut(f) })
+	}
+	for _, f := range families {
 		o := h.Resolve(ctx, system[0], w.host, f)
 		w.sent, w.received, word = w.sent+o.Sent, w.received+o.Received, o.Failure
 		if o.OK() {

@@ -24,7 +24,7 @@ func (p *Plan) measureGate(ctx context.Context, s *sheet) {
 		s.m.Targets = append(s.m.Targets, info)
 	}
 	var wg sync.WaitGroup
-	routed, unrouted := p.families("tcp")
+	routed, unrouted := p.families()
 	large, turn := p.largeHosts(), 0
 	if len(routed) > 0 {
 		turn = mrand.IntN(len(routed))

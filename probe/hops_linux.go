@@ -118,7 +118,12 @@ func offender(fd int) (netip.Addr, bool) {
 	if err != nil {
 		return netip.Addr{}, false
 	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	return senderIn(oob[:n])
+}
+
+// senderIn finds the sender in the control messages that come with an error.
+func senderIn(oob []byte) (netip.Addr, bool) {
+	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
 		return netip.Addr{}, false
 	}

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"crypto/tls"
+	"encoding/binary"
 	"net/netip"
 	"sync"
 	"testing"
@@ -126,4 +127,21 @@ func TestSenderOfAnError(t *testing.T) {
 			t.Errorf("%v: %v %v, want %q", test.data, who, ok, test.want)
 		}
 	}
+}
+
+// Whatever lies in the error queue, it is read within its bounds, and the sender is an address or nobody.
+func FuzzErrorQueue(f *testing.F) {
+	for _, origin := range []byte{unix.SO_EE_ORIGIN_ICMP, unix.SO_EE_ORIGIN_ICMP6, 0} {
+		b := make([]byte, unix.CmsgSpace(extendedError+28))
+		binary.NativeEndian.PutUint64(b, uint64(unix.CmsgLen(extendedError+28)))
+		b[unix.SizeofCmsghdr+4] = origin
+		b[unix.SizeofCmsghdr+extendedError] = unix.AF_INET + (unix.AF_INET6-unix.AF_INET)*(origin&1)
+		f.Add(b)
+		f.Add(b[:len(b)-9])
+	}
+	f.Fuzz(func(t *testing.T, oob []byte) {
+		if who, ok := senderIn(oob); ok != who.IsValid() || ok && len(oob) < extendedError+8 {
+			t.Errorf("%v from %d bytes: %v", who, len(oob), ok)
+		}
+	})
 }

@@ -28,9 +28,9 @@ type Host struct {
 	// where Dial is nil too: another internet then does not say.
 	Network func() Network
 
-	// Routable says whether this machine has a route for the family at all; asking sends nothing.
-	// nil means: ask the kernel by connecting an unsent UDP socket to a documentation address.
-	Routable func(network string) bool
+	// Routable says whether this machine has a route to an address; asking sends nothing.
+	// nil means: ask the kernel by connecting an unsent UDP socket to it.
+	Routable func(netip.Addr) bool
 
 	// Pinned gives the addresses to which the machine's own hosts file leads a name; none where it has no
 	// entry. nil means the platform's file.

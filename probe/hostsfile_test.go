@@ -35,3 +35,30 @@ func TestHostsFile(t *testing.T) {
 		t.Errorf("the host's own: %v", got)
 	}
 }
+
+// A hosts file is anybody's on the machine: what is kept of it is bounded, and is what a line of it says.
+func FuzzHosts(f *testing.F) {
+	f.Add("127.0.0.1 localhost\n0.0.0.0 ads.example.net\tCHAT.example.net. # x\n", "chat.example.net")
+	f.Add("::ffff:192.0.2.1 a\nfe80::1%eth0 a", "a")
+	f.Add("#192.0.2.1 a\n 192.0.2.1\u00a0a", "a")
+	f.Fuzz(func(t *testing.T, file, name string) {
+		got := readHosts(strings.NewReader(file), name)
+		if len(got) > mostAddresses || len(got) > strings.Count(file, "\n")+1 {
+			t.Fatalf("%d addresses", len(got))
+		}
+		for _, a := range got {
+			if !a.IsValid() || a.Is4In6() || !strings.Contains(strings.ToLower(file), strings.ToLower(name)) && name == strings.ToValidUTF8(name, "") && isASCII(name) {
+				t.Errorf("%v for %q", a, name)
+			}
+		}
+		for _, family := range []measurements.Family{measurements.IPv4, measurements.IPv6} {
+			if word := pinWord(got, family); word != "" && len(got) == 0 {
+				t.Errorf("%q of nothing", word)
+			}
+		}
+	})
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > 0x7f })
+}

@@ -120,12 +120,12 @@ func TestNetworkOfThisMachine(t *testing.T) {
 	t.Parallel()
 	h := Host{}
 	n := h.NetworkNow()
-	for network, w := range map[string]Way{"udp4": n.IPv4, "udp6": n.IPv6} {
-		if h.IsRoutable(network) != w.exists() {
-			t.Errorf("%s: routable %v, way %+v", network, h.IsRoutable(network), w)
+	for to, w := range map[netip.Addr]Way{abroad4: n.IPv4, nobody6: n.IPv6} {
+		if h.IsRoutable(to) != w.exists() {
+			t.Errorf("%s: routable %v, way %+v", to, h.IsRoutable(to), w)
 		}
 		if w.exists() && (w.Kind == "" || !w.Local.IsValid()) {
-			t.Errorf("%s: %+v", network, w)
+			t.Errorf("%s: %+v", to, w)
 		}
 	}
 	if !n.Same(h.NetworkNow()) {

@@ -7,7 +7,7 @@ import (
 
 // abroad4 is nobody's address as well (RFC 5737), of another range than nobody4: that one is what labs
 // number their own links with, and would not be reached by the default route there.
-const abroad4 = "203.0.113.1:9"
+var abroad4 = netip.MustParseAddr("203.0.113.1")
 
 // NetworkNow reads the network. What can't be read is left out; nothing is sent.
 func (h Host) NetworkNow() Network {
@@ -17,7 +17,7 @@ func (h Host) NetworkNow() Network {
 	if h.Dial != nil {
 		return Network{} // another internet, which does not say
 	}
-	n := Network{IPv4: wayTo("udp4", abroad4), IPv6: wayTo("udp6", nobody6)}
+	n := Network{IPv4: wayTo(abroad4), IPv6: wayTo(nobody6)}
 	resolvers, err := h.ResolversBehindStub()
 	if err != nil || len(resolvers) == 0 {
 		resolvers, _ = h.ResolversOfSystem()
@@ -32,8 +32,8 @@ func (h Host) NetworkNow() Network {
 // from, has the local address of the way that packets would take. That heeds a default route split in
 // two halves (OpenVPN) and rules of policy routing (WireGuard), which route tables read by hand do not,
 // and is the same on every platform.
-func wayTo(network, address string) Way {
-	conn, err := net.Dial(network, address)
+func wayTo(to netip.Addr) Way {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, discard)))
 	if err != nil {
 		return Way{}
 	}

@@ -123,7 +123,7 @@ func portOfURL(u *url.URL) uint16 {
 // referenceAddresses resolves the reference's name by whoever answers: a lie about it costs us R and no
 // more, since an answer proves itself.
 func (p *Plan) referenceAddresses(ctx context.Context, host string) (out []netip.Addr) {
-	routed, _ := p.families("tcp")
+	routed, _ := p.families()
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a.Unmap()}
 	}

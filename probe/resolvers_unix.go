@@ -36,9 +36,9 @@ func stubUpstreams() ([]netip.AddrPort, error) {
 	if len(behind) == 0 {
 		return nil, err
 	}
-	four, six := wayTo("udp4", abroad4), wayTo("udp6", nobody6)
+	four, six := wayTo(abroad4), wayTo(nobody6)
 	return slices.DeleteFunc(behind, func(ep netip.AddrPort) bool {
-		w := wayTo("udp", ep.String())
+		w := wayTo(ep.Addr())
 		return !w.exists() || w.Interface != four.Interface && w.Interface != six.Interface
 	}), nil
 }

@@ -249,29 +249,6 @@ func (p *Plan) spend(out, in int64) {
 	}
 }
 
-// families lists the wanted families for which this machine has a route.
-func (p *Plan) families(transport string) (routed, unrouted []measurements.Family) {
-	for i, f := range p.Families {
-		if i > 0 && p.Without[measurements.F] {
-			break
-		}
-		if p.Host.IsRoutable(transport + digit(f)) {
-			routed = append(routed, f)
-		} else {
-			unrouted = append(unrouted, f)
-		}
-	}
-	return routed, unrouted
-}
-
-// digit is how Go's network names tell the families apart.
-func digit(f measurements.Family) string {
-	if f == measurements.IPv6 {
-		return "6"
-	}
-	return "4"
-}
-
 func randomID() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand, since Go 1.24)

@@ -65,11 +65,16 @@ func TestConnectUnmapsAddresses(t *testing.T) {
 
 func TestRoutable(t *testing.T) {
 	t.Parallel()
-	no := Host{Routable: func(string) bool { return false }}
-	if no.IsRoutable("tcp4") {
+	no := Host{Routable: func(netip.Addr) bool { return false }}
+	if no.IsRoutable(nobody4) || no.LeadsOut(measurements.IPv6) {
 		t.Error("the host's own word was not asked for")
 	}
-	Host{}.IsRoutable("tcp6") // either answer is right; it must not fail
+	if (Host{}).IsRoutable(netip.Addr{}) {
+		t.Error("a route to no address")
+	}
+	if !(Host{}).IsRoutable(netip.MustParseAddr("127.0.0.2")) || !(Host{}).IsRoutable(netip.MustParseAddr("::ffff:127.0.0.2")) {
+		t.Error("no route to this machine itself")
+	}
 }
 
 func TestSettle(t *testing.T) {

@@ -40,7 +40,7 @@ type spot struct {
 // measureTarget resolves a target's names, visits the addresses, and where anything fails asks
 // control D and visits what it adds: blocks come in layers, and all are reported.
 func (p *Plan) measureTarget(ctx context.Context, s *sheet, t Target) {
-	routed, unrouted := p.families("tcp")
+	routed, unrouted := p.families()
 	for _, f := range unrouted {
 		s.skip(measurements.Skip{Target: t.ID, Family: f, Reason: measurements.SkipNoFamily})
 	}
@@ -74,6 +74,10 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	o := p.resolveSystem(ctx, s, role{target: t.ID}, host, f)
 	release()
 	var first []spot
+	var given []netip.Addr
+	if o.DNS != nil {
+		given = o.DNS.Addresses
+	}
 	if o.OK() && o.DNS != nil {
 		first = pick(o.DNS.Addresses, f, host, measurements.FromSystem)
 	}
@@ -100,7 +104,7 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	if worked && len(first) > 0 && !contradicted {
 		return
 	}
-	second := pick(p.askTrusted(ctx, s, t.ID, host, f), f, host, measurements.FromTrusted)
+	second := pick(p.askTrusted(ctx, s, t.ID, host, f, given), f, host, measurements.FromTrusted)
 	if len(second) == 0 && len(first) == 0 {
 		second = pick(t.Addresses, f, host, measurements.FromCatalogue)
 	}
@@ -121,11 +125,12 @@ func (p *Plan) split(spots []spot) (first, rest []spot) {
 	return spots[:1], slices.Clone(spots[1:])
 }
 
-// pick takes the addresses of one family, in random order, a few.
+// pick takes the addresses of one family, in random order, a few. Private and local ones are among them only
+// where the configuration names them, or two resolvers do: the resolve step fails for all others.
 func pick(addrs []netip.Addr, f measurements.Family, host string, origin measurements.Origin) []spot {
 	var out []spot
 	for _, i := range rand.Perm(len(addrs)) {
-		if a := addrs[i].Unmap(); measurements.FamilyOf(a) == f && len(out) < maxAddresses && !a.IsLoopback() {
+		if a := addrs[i].Unmap(); measurements.FamilyOf(a) == f && len(out) < maxAddresses {
 			out = append(out, spot{addr: a, host: host, origin: origin, neutral: neutralShape(f, len(out))})
 		}
 	}

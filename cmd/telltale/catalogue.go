@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,7 +13,6 @@ import (
 
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements/store"
-	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
 )
 
@@ -41,8 +42,12 @@ func (k catalogueCmd) Run(c *cli, t terminal) error {
 			_, _ = fmt.Fprintf(t.out, "  %s  %s\n", target.ID, strings.Join(words(target.Probes), " "))
 			_, _ = fmt.Fprintln(t.out, wrap("    ", endpoints(target), tableWidth))
 			_, _ = fmt.Fprintln(t.out, wrap("    proof: ", target.Proof(), tableWidth))
-			_, _ = fmt.Fprintln(t.out, wrap("    why: ", target.Why, tableWidth))
-			_, _ = fmt.Fprintln(t.out, wrap("    source: ", target.Source+" ("+target.Reviewed+")", tableWidth))
+			if target.Why != "" {
+				_, _ = fmt.Fprintln(t.out, wrap("    why: ", target.Why, tableWidth))
+			}
+			if target.Source != "" {
+				_, _ = fmt.Fprintln(t.out, wrap("    source: ", strings.TrimSuffix(target.Source+" ("+target.Reviewed+")", " ()"), tableWidth))
+			}
 		}
 	}
 	if k.App != "" {
@@ -50,7 +55,11 @@ func (k catalogueCmd) Run(c *cli, t terminal) error {
 	}
 	_, _ = fmt.Fprintln(t.out, "\nneutral hosts, to know our own line")
 	for _, n := range cfg.Controls {
-		_, _ = fmt.Fprintf(t.out, "  %s (%s)  %s\n", n.Host, n.Operator, strings.Join(words(n.Probes), " "))
+		where := ""
+		if n.Scope == "domestic" {
+			where = ", inside " + n.Country
+		}
+		_, _ = fmt.Fprintf(t.out, "  %s (%s%s)  %s\n", n.Host, n.Operator, where, strings.Join(words(n.Probes), " "))
 	}
 	if len(cfg.Placebo.Targets) > 0 {
 		_, _ = fmt.Fprintln(t.out, "\nplacebos: measured like the apps, though nobody blocks them")
@@ -102,16 +111,14 @@ func (checkCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	if c.WebConfigFile != "" {
-		if err := web.ValidateConfig(c.WebConfigFile); err != nil {
-			return usagef("%w", err)
-		}
-	}
 	targets := 0
 	for _, a := range cfg.Apps {
 		targets += len(a.Targets)
 	}
 	_, _ = fmt.Fprintf(t.out, "fine: %d apps, %d targets, %d neutral hosts\n", len(cfg.Apps), targets, len(cfg.Controls))
+	for _, id := range cfg.NotEnabled {
+		_, _ = fmt.Fprintf(t.out, "note: %s, of a file in apps.catalogue, is not named in apps.enabled and is not measured\n", id)
+	}
 	for _, line := range pushLines(cfg) {
 		_, _ = fmt.Fprintln(t.out, "push: "+line)
 	}
@@ -140,7 +147,8 @@ this machine, and neutral hosts and resolvers beside them. What that means:
     Your own addresses are kept out of the network evidence as far as we can;
     keep the files to yourself all the same.
   - It uses at most the daily budget of the configuration, 100 MiB by default.
-  - To stop it, end the program. To withdraw, set consent.accepted = "" again.
+  - To stop it, end the program. To withdraw, set consent.accepted = "" again
+    and restart or reload: nothing more is measured.
 `
 
 // consentCmd records the answer.
@@ -166,6 +174,8 @@ func (k *consentCmd) Run(c *cli, t terminal) error {
 	path := c.ConfigFile
 	if path == "" {
 		path = config.DefaultPath()
+	} else if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return usagef("--config.file: its folder is not there: %w", err) // a slip of the keyboard, more likely than a wish
 	}
 	if err := config.RecordConsent(path, time.Now()); err != nil {
 		return err

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe"
@@ -33,6 +36,12 @@ func TestCommandLine(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("[schedule]\ninterval = \"fast\"\nparallel = 0\nnonsense = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	idle := filepath.Join(dir, "idle.toml")
+	for file, text := range map[string]string{idle: "[apps]\ncatalogue = [\"app.toml\"]\n", filepath.Join(dir, "app.toml"): "[app]\nid = \"idle\"\n[[target]]\nid = \"web\"\nhost = \"www.example.com\"\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		name string
 		args []string
@@ -55,6 +64,14 @@ func TestCommandLine(t *testing.T) {
 		{"a wrong format", []string{"once", "--format=xml"}, exitUsage, "", []string{"table"}},
 		{"a missing file", []string{"--config.file=" + filepath.Join(dir, "none.toml"), "check"}, exitUsage, "", []string{"none.toml"}},
 		{"all mistakes at once", []string{"--config.file=" + broken, "check"}, exitUsage, "", []string{"broken.toml:2: schedule.interval", "broken.toml:3: schedule.parallel", "broken.toml:4: schedule.nonsense"}},
+		{"no address to listen on", []string{"--web.listen-address=nonsense", "run"}, exitUsage, "", []string{"--web.listen-address", "nonsense", "host:port"}},
+		{"nor in check", []string{"--web.listen-address=nonsense", "check"}, exitUsage, "", []string{"--web.listen-address"}},
+		{"nor in the demo", []string{"--web.listen-address=nonsense", "demo", "--once"}, exitUsage, "", []string{"--web.listen-address"}},
+		{"no web config", []string{"--web.config.file=" + filepath.Join(dir, "none.yml"), "run"}, exitUsage, "", []string{"--web.config.file", "none.yml"}},
+		{"a wrong web config", []string{"--web.config.file=" + broken, "run"}, exitUsage, "", []string{"--web.config.file"}},
+		{"nor in check, with the file's mistakes", []string{"--config.file=" + broken, "--web.config.file=" + broken, "check"}, exitUsage, "", []string{"--web.config.file", "broken.toml:2: schedule.interval"}},
+		{"an app that is not enabled", []string{"--config.file=" + idle, "check"}, exitDone, "note: idle, of a file in apps.catalogue, is not named in apps.enabled and is not measured", nil},
+		{"consent for a folder that is not there", []string{"--config.file=" + filepath.Join(dir, "none", "x.toml"), "consent", "--accept"}, exitUsage, "", []string{"folder"}},
 		{"once without consent", []string{"once"}, exitCould, "", []string{"consent"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,6 +126,59 @@ func TestDemoOnce(t *testing.T) {
 	for line := range strings.Lines(out) {
 		if n := len([]rune(strings.TrimRight(line, "\n"))); n > tableWidth {
 			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+// A port that somebody else has ends the daemon before it has measured anything.
+func TestRunListensFirst(t *testing.T) {
+	dir := t.TempDir()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	measured, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = measured.Close() }()
+	_, port, _ := net.SplitHostPort(measured.Addr().String())
+	file := filepath.Join(dir, "telltale.toml")
+	for name, text := range map[string]string{
+		"telltale.toml": "[consent]\naccepted = \"2026-11-23\"\n[network]\nresolver = \"udp://127.0.0.1:" + port + "\"\ntrusted_resolvers = []\n" +
+			"[apps]\nenabled = [\"own\"]\ncatalogue = [\"own.toml\"]\n" +
+			"[[control]]\nhost = \"www.example.com\"\noperator = \"nobody\"\naddresses = [\"127.0.0.1\"]\n",
+		"own.toml": "[app]\nid = \"own\"\n[[target]]\nid = \"web\"\naddresses = [\"127.0.0.1\"]\nport = " + port + "\nprobes = [\"tcp\"]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, _, errs := telltale(t, "", "--config.file="+file, "--store.path="+filepath.Join(dir, "store"), "--web.listen-address="+taken.Addr().String(), "run")
+	if code != exitCould || !strings.Contains(errs, "address already in use") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	_ = measured.(*net.TCPListener).SetDeadline(time.Now())
+	if _, err := measured.Accept(); err == nil {
+		t.Error("it measured before it listened")
+	}
+	if strings.Contains(errs, "round judged") {
+		t.Errorf("a round was made: %s", errs)
+	}
+}
+
+// What a peer makes a library say reaches nobody who has not asked for it, and then in a line, without addresses.
+func TestLibrariesAreQuiet(t *testing.T) {
+	for _, level := range []string{"info", "debug"} {
+		var out bytes.Buffer
+		to := libraryLog{(&cli{LogLevel: level, LogFormat: "json"}).logger(&out)}
+		if n, err := fmt.Fprintf(to, "Unsolicited response on idle HTTP channel starting with \"from 192.0.2.7\\x1b[2J\x1b%s\"; err=<nil>\n", strings.Repeat("x", 1<<20)); err != nil || n < 1<<20 {
+			t.Errorf("%d, %v", n, err)
+		}
+		got := out.String()
+		if level == "info" && got != "" || level == "debug" && (len(got) > 500 || !strings.Contains(got, "Unsolicited") || strings.Contains(got, "192.0.2.7") || strings.Contains(got, "\x1b")) {
+			t.Errorf("%s: %q", level, got)
 		}
 	}
 }

@@ -33,10 +33,14 @@ type daemon struct {
 	// judged is told of every round.
 	judged func(*measurements.Round, *measurements.RoundVerdict)
 
+	// changed wakes the loop after a reload; nil: there are none.
+	changed chan struct{}
+
 	mu      sync.Mutex
 	plan    *probe.Plan
+	cut     context.CancelFunc // ends the round in progress; nil between rounds
 	history measurements.History
-	view    web.View
+	view    web.View // its Consent is what rounds are made by
 }
 
 // The names of what is kept over restarts, beside the evidence.
@@ -53,23 +57,51 @@ const (
 // timers until they would have fired, and by them each step's connection.
 const settleTime = 5 * time.Second
 
-// loop makes rounds until ctx ends. A round that is cut short is kept as far as it came.
+// loop makes rounds until ctx ends. A round that is cut short is kept as far as it came. Without consent a round
+// that is due is skipped, and the first one after consent comes at once.
 func (d *daemon) loop(ctx context.Context) {
 	for ctx.Err() == nil {
-		d.round(ctx)
-		pause := d.pause()
+		agreed := d.round(ctx)
 		d.mu.Lock()
-		d.view.NextRound = time.Now().Add(pause)
 		settled := d.plan.Timeout + settleTime
 		d.mu.Unlock()
-		timer, free := time.NewTimer(pause), time.AfterFunc(settled, debug.FreeOSMemory)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		free := time.AfterFunc(settled, debug.FreeOSMemory)
+		d.wait(ctx, agreed)
 		free.Stop()
 	}
+}
+
+// wait returns when the next round is due; had says whether there was consent to the last one.
+func (d *daemon) wait(ctx context.Context, had bool) {
+	due := time.Now().Add(d.pause())
+	for {
+		has := d.promise(due)
+		if has && !had {
+			return
+		}
+		had = has
+		timer := time.NewTimer(time.Until(due))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+			return
+		case <-d.changed:
+			timer.Stop()
+		}
+		if sooner := time.Now().Add(d.pause()); sooner.Before(due) {
+			due = sooner // the interval may be another now
+		}
+	}
+}
+
+// promise tells the page when the next round is due, and says whether it will be made.
+func (d *daemon) promise(due time.Time) (consent bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.view.NextRound = due
+	return d.view.Consent
 }
 
 // freshness is how long after a failure the next visits come sooner. Chosen by us: long enough to
@@ -79,9 +111,9 @@ const freshness = 3 * time.Hour
 // pause is the time until the next round: sooner where something began to fail lately, and is not
 // confirmed yet, but never within the residual time.
 func (d *daemon) pause() time.Duration {
-	usual := d.every()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	usual := d.every()
 	if d.plan.Ledger == nil || d.plan.Ledger.Residual() == 0 {
 		return usual
 	}
@@ -94,11 +126,39 @@ func (d *daemon) pause() time.Duration {
 	return usual
 }
 
-func (d *daemon) round(ctx context.Context) {
+// begin gives the plan of a round, which end cuts short; nil where nobody has agreed to one.
+func (d *daemon) begin(end context.CancelFunc) *probe.Plan {
 	d.mu.Lock()
-	plan := d.plan
-	d.view.Running = true
-	d.mu.Unlock()
+	defer d.mu.Unlock()
+	if !d.view.Consent {
+		return nil
+	}
+	d.view.Running, d.cut = true, end
+	return d.plan
+}
+
+// withdraw ends the round in progress, and makes none from now on.
+func (d *daemon) withdraw() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.view.Consent {
+		d.log.Warn().Msg("consent was withdrawn: nothing is measured until it is given again")
+	}
+	d.view.Consent = false
+	if d.cut != nil {
+		d.cut()
+	}
+}
+
+// round makes a round, keeps and shows it, and says whether there was consent to it.
+func (d *daemon) round(ctx context.Context) (agreed bool) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	plan := d.begin(end)
+	if plan == nil {
+		d.metrics.RoundSkipped(metrics.SkipConsent)
+		return false
+	}
 
 	spread := plan.Spread
 	if !d.begun {
@@ -110,7 +170,7 @@ func (d *daemon) round(ctx context.Context) {
 	verdict := measurements.Judge(&round, &d.history)
 	d.history.Learn(&round, &verdict)
 	probe.Suspect(plan.Suspicion, &verdict, &d.history)
-	plan.Rotation = plan.Rotation.Next()
+	d.plan.Rotation, d.cut = plan.Rotation.Next(), nil
 	d.view.Running, d.view.Verdict, d.view.LastRound = false, &verdict, time.Now()
 	d.mu.Unlock()
 
@@ -121,6 +181,7 @@ func (d *daemon) round(ctx context.Context) {
 	if d.judged != nil {
 		d.judged(&round, &verdict)
 	}
+	return true
 }
 
 // tellUnknown logs failures that have no word, each text once: a step of ours may have a bug.
@@ -212,20 +273,39 @@ func storedEpochKey(s *store.Store) (key []byte, err error) {
 	return key, nil
 }
 
-// reload takes another configuration in, from the next round on. Counters, ledger and budget stay.
+// pace is the time from one round to the next.
+func pace(cfg *config.Config) func() time.Duration {
+	return func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }
+}
+
+// reload takes another configuration in, from the next round on. Counters, ledger and budget stay, and those of a
+// round in progress go on counting: only their limits are others.
+//
+// Consent that is gone ends the round in progress, whatever else the configuration holds.
 func (d *daemon) reload(cfg *config.Config, host probe.Host) error {
+	if cfg.Consent.IsZero() {
+		d.withdraw()
+	}
 	plan, err := newPlan(cfg, host)
 	if err != nil {
 		return err
 	}
+	if d.store != nil {
+		d.store.SetBounds(cfg.Retention, cfg.MaxSize)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	plan.Ledger.Restore(d.plan.Ledger.Snapshot())
-	plan.Budget.Restore(d.plan.Budget.Snapshot())
+	plan.Ledger, plan.Budget = d.plan.Ledger, d.plan.Budget
+	plan.Ledger.SetResidual(cfg.Residual)
+	plan.Budget.SetDaily(cfg.DailyBudget)
 	plan.Suspicion, plan.Rotation, plan.EpochKey = d.plan.Suspicion, d.plan.Rotation, d.plan.EpochKey
 	d.metrics.Configure(metricsOptions(cfg))
-	d.plan = plan
+	d.plan, d.every = plan, pace(cfg)
 	d.view.Consent = !cfg.Consent.IsZero()
+	select {
+	case d.changed <- struct{}{}:
+	default: // the loop is told already, or there is none
+	}
 	return nil
 }
 

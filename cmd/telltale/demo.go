@@ -32,6 +32,11 @@ const (
 	demoPause    = 4 * time.Second // between rounds
 	// demoOnset is when the composite scenario's rules set in, and a little more.
 	demoOnset = 5200 * time.Millisecond
+
+	// demoOnce is how long --once may take, and demoClean its first round: on a machine that is too busy for two
+	// whole rounds it prints what it has.
+	demoOnce  = 13 * time.Second
+	demoClean = 6 * time.Second
 )
 
 // demoConfig is the default one, in a hurry. It has no daily budget: the demo makes a day's rounds in
@@ -45,6 +50,9 @@ func demoConfig() *config.Config {
 // Run serves metrics and the page of a daemon that measures the emulated internet. It never touches
 // the real store or config, and opens no socket but that of the page.
 func (d *demoCmd) Run(c *cli, t terminal) error {
+	if mistakes := c.mistakes(); len(mistakes) > 0 {
+		return mistakes
+	}
 	scenario, err := scenarios.Demo()
 	if err != nil {
 		return err
@@ -66,7 +74,7 @@ func (d *demoCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	address := "http://" + listener.Addr().String()
-	_, _ = fmt.Fprintf(t.out, "An emulated internet: nothing leaves this machine.\n%s\nmetrics: %s/metrics  page: %s/\n\n", wrap("", scenario.Sentence, tableWidth), address, address)
+	_, _ = fmt.Fprintf(t.out, "An emulated internet: nothing leaves this machine.\n%s\nmetrics: %s/metrics  page: %s/\n(telltale_blocking and its timestamps show after the second round)\n\n", wrap("", scenario.Sentence, tableWidth), address, address)
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -99,13 +107,18 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 	var wg sync.WaitGroup
 	var served error
 	wg.Go(func() { served = server.Serve(ctx, listener) })
+	unfold := delayed(world.Network())
 	if d.Once {
-		d.twice(ctx, demon, world.Network().Start(), t)
+		demon.judged = func(*measurements.Round, *measurements.RoundVerdict) { unfold(demoOnset) }
+		d.twice(ctx, demon, t)
 		if ctx.Err() == nil {
 			_, _ = fmt.Fprintf(t.out, "\nThe metrics were at %s/metrics while it ran.\n", address)
 		}
 	} else {
-		demon.judged = func(_ *measurements.Round, v *measurements.RoundVerdict) { showRound(t, v, address) }
+		demon.judged = func(_ *measurements.Round, v *measurements.RoundVerdict) {
+			unfold(demoOnset - demoPause) // the next round is the first after the onset
+			showRound(t, v, address)
+		}
 		demon.loop(ctx)
 	}
 	stop()
@@ -113,19 +126,39 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 	return served
 }
 
-// twice makes a round on the clean line, so that the history knows it, and one after the onset.
-func (d *demoCmd) twice(ctx context.Context, demon *daemon, start time.Time, t terminal) {
-	demon.round(ctx)
-	timer := time.NewTimer(time.Until(start.Add(demoOnset)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+// delayed takes the scenario's rules off the line until the first call of the function that it returns: only then
+// its clock starts, so far on. A first round that takes long, on a busy machine, is on a clean line all the same.
+func delayed(n *netlab.Network) (unfold func(soFar time.Duration)) {
+	rules := n.Rules()
+	n.SetRules()
+	var once sync.Once
+	return func(soFar time.Duration) {
+		once.Do(func() {
+			n.SetStart(time.Now().Add(-soFar))
+			n.SetRules(rules...)
+		})
+	}
+}
+
+// twice makes a round on the clean line, so that the history knows it, and a thorough one after the onset. Time
+// may end either.
+func (d *demoCmd) twice(ctx context.Context, demon *daemon, t terminal) {
+	within, cancel := context.WithTimeout(ctx, demoOnce)
+	defer cancel()
+	clean, enough := context.WithTimeout(within, demoClean)
+	demon.plan.Thorough = false
+	demon.round(clean)
+	enough()
+	demon.plan.Thorough = true
+	demon.round(within)
+	if ctx.Err() != nil {
 		return
 	}
-	demon.round(ctx)
 	if v := demon.show().Verdict; v != nil {
 		printTable(t.out, v)
+	}
+	if within.Err() != nil {
+		_, _ = fmt.Fprintln(t.out, "\nThis machine was too busy for whole rounds: what was not reached has no verdict.")
 	}
 }
 

@@ -2,15 +2,20 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/web"
+	"github.com/telltale-probe/telltale/probe/netlab"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
@@ -104,4 +109,58 @@ func TestDemoServesItsEvidence(t *testing.T) {
 	if code := <-ended; code != exitDone {
 		t.Errorf("the demo's exit code is %d", code)
 	}
+}
+
+// The scenario waits for the end of the first round, however long that takes.
+func TestDemoUnfoldsAfterTheFirstRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := netlab.NewNetwork(1)
+		defer func() { _ = n.Close() }()
+		from := 5 * time.Second
+		n.Censor(netlab.Rule{ID: "refuse", Protocol: "tcp", Action: netlab.Reset, From: from})
+		refused := func() bool {
+			before := n.Fired("refuse")
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			_, _ = n.Dial(ctx, "tcp4", "192.0.2.1:443")
+			return n.Fired("refuse") > before
+		}
+		unfold := delayed(n)
+		time.Sleep(time.Minute) // a busy machine
+		if refused() {
+			t.Error("the first round meets what is to come")
+		}
+		unfold(0)
+		unfold(time.Hour) // later rounds change nothing
+		if refused() {
+			t.Error("the onset comes with the first round's end")
+		}
+		time.Sleep(from)
+		if !refused() {
+			t.Error("no onset")
+		}
+	})
+}
+
+// Where no round ends in time, what there is is printed in time.
+func TestDemoOnceIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w silentWorld
+		cfg := oneTarget(time.Now())
+		cfg.Timeout = time.Hour
+		plan, err := newPlan(cfg, w.host())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &daemon{log: zerolog.Nop(), metrics: newMetrics(cfg), plan: plan, view: web.View{Consent: true}}
+		var out strings.Builder
+		begun := time.Now()
+		(&demoCmd{}).twice(t.Context(), d, terminal{out: &out, err: io.Discard})
+		if took := time.Since(begun); took > demoOnce || demoOnce >= 15*time.Second {
+			t.Errorf("it takes %v", took)
+		}
+		if !strings.Contains(out.String(), "alpha: skipped") || !strings.Contains(out.String(), "too busy") {
+			t.Errorf("it prints:\n%s", out.String())
+		}
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"math/big"
@@ -54,9 +55,16 @@ type kernelWorld struct {
 	dir    string // holds the config, the roots and the store
 	store  string
 	sites  map[string]int // which of the server's addresses is a name's
+	place  kernelPlace
 
 	mu    sync.Mutex
 	asked []string // the names that the resolvers were asked for
+}
+
+// kernelPlace is where the program runs, and where it finds the server's addresses.
+type kernelPlace struct {
+	client string // the namespace
+	v4, v6 func(int) netip.Addr
 }
 
 // lifetime is how long a site's certificate is still good. That of an expired one ended an hour ago.
@@ -71,7 +79,14 @@ func lifetime(name string, expired []string) time.Duration {
 // have expired.
 func newKernelWorld(t *testing.T, binary string, expired ...string) *kernelWorld {
 	t.Helper()
-	w := &kernelWorld{Lab: kerneltest.New(t), t: t, binary: binary, dir: t.TempDir(), sites: map[string]int{}}
+	lab := kerneltest.New(t)
+	return newKernelWorldAt(t, binary, lab, kernelPlace{kerneltest.Client, lab.ServerAddr, lab.ServerAddr6}, expired...)
+}
+
+// newKernelWorldAt starts them at other addresses; without v6 the world has one family.
+func newKernelWorldAt(t *testing.T, binary string, lab *kerneltest.Lab, place kernelPlace, expired ...string) *kernelWorld {
+	t.Helper()
+	w := &kernelWorld{Lab: lab, place: place, t: t, binary: binary, dir: t.TempDir(), sites: map[string]int{}}
 	w.store = filepath.Join(w.dir, "store")
 	ca := newKernelCA(t, filepath.Join(w.dir, "roots.pem"))
 	for i, name := range kernelSites {
@@ -85,15 +100,17 @@ func newKernelWorld(t *testing.T, binary string, expired ...string) *kernelWorld
 func (w *kernelWorld) startResolvers() {
 	w.t.Helper()
 	for _, i := range []int{theResolver, theTrustedResolver} {
-		w.serveDNS(w.ServerAddr(i))
+		w.serveDNS(w.place.v4(i))
 	}
 }
 
 // serveBoth serves a site at one of the server's addresses, over both families.
 func (w *kernelWorld) serveBoth(i int, config *tls.Config) {
 	w.t.Helper()
-	w.serveSite(w.ServerAddr(i), "4", config)
-	w.serveSite(w.ServerAddr6(i), "6", config)
+	w.serveSite(w.place.v4(i), "4", config)
+	if w.place.v6 != nil {
+		w.serveSite(w.place.v6(i), "6", config)
+	}
 }
 
 func (w *kernelWorld) addresses(name string) (v4, v6 netip.Addr) {
@@ -102,7 +119,10 @@ func (w *kernelWorld) addresses(name string) (v4, v6 netip.Addr) {
 	if !known {
 		w.t.Fatalf("no such site: %s", name)
 	}
-	return w.ServerAddr(i), w.ServerAddr6(i)
+	if w.place.v6 != nil {
+		v6 = w.place.v6(i)
+	}
+	return w.place.v4(i), v6
 }
 
 // serveDNS answers for the sites over UDP and TCP, truly.
@@ -144,8 +164,9 @@ func (w *kernelWorld) answer(out dns.ResponseWriter, q *dns.Msg) {
 		v4, _ := w.addresses(name)
 		m.Answer = append(m.Answer, &dns.A{Hdr: head, A: v4.AsSlice()})
 	case question.Qtype == dns.TypeAAAA:
-		_, v6 := w.addresses(name)
-		m.Answer = append(m.Answer, &dns.AAAA{Hdr: head, AAAA: v6.AsSlice()})
+		if _, v6 := w.addresses(name); v6.IsValid() {
+			m.Answer = append(m.Answer, &dns.AAAA{Hdr: head, AAAA: v6.AsSlice()})
+		}
 	}
 	_ = out.WriteMsg(m) // whoever asked may be gone
 }
@@ -181,18 +202,35 @@ type kernelConfig struct {
 	Resolver, Trusted, Roots string
 	Catalogue                string
 	Push                     string // URL
+	Pinned                   bool   // the addresses of all sites are in the config and the catalogue
+	Gate                     []kernelGate
 }
+
+// kernelGate is a neutral site, with its addresses as TOML has them.
+type kernelGate struct{ Host, Addresses string }
 
 // configure writes a config and gives its path.
 func (w *kernelWorld) configure(c kernelConfig) string {
 	w.t.Helper()
-	c.Resolver, c.Trusted = cmp.Or(c.Resolver, w.ServerAddr(theResolver).String()), w.ServerAddr(theTrustedResolver).String()
+	c.Resolver, c.Trusted = cmp.Or(c.Resolver, w.place.v4(theResolver).String()), w.place.v4(theTrustedResolver).String()
 	c.Roots = filepath.ToSlash(filepath.Join(w.dir, "roots.pem"))
 	catalogue, err := filepath.Abs(filepath.FromSlash("testdata/kernel"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	c.Catalogue = filepath.ToSlash(catalogue)
+	if c.Pinned {
+		c.Catalogue = filepath.ToSlash(w.pin(catalogue))
+	}
+	for _, name := range kernelSites {
+		if strings.HasPrefix(name, "gate") {
+			gate := kernelGate{Host: name, Addresses: "[]"}
+			if c.Pinned {
+				gate.Addresses = w.pins(name)
+			}
+			c.Gate = append(c.Gate, gate)
+		}
+	}
 	form, err := template.ParseFiles(filepath.FromSlash("testdata/kernel/config.toml.tmpl"))
 	if err != nil {
 		w.t.Fatal(err)
@@ -202,6 +240,34 @@ func (w *kernelWorld) configure(c kernelConfig) string {
 		w.t.Fatal(err)
 	}
 	return w.write("telltale.toml", b.String())
+}
+
+// pin copies the catalogue with the addresses of its names, and gives the copy's folder.
+func (w *kernelWorld) pin(catalogue string) string {
+	w.t.Helper()
+	for _, app := range []string{"alpha.toml", "beta.toml"} {
+		b, err := os.ReadFile(filepath.Join(catalogue, app))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		text := string(b)
+		for _, name := range kernelSites {
+			host := fmt.Sprintf("host = %q\n", name)
+			text = strings.ReplaceAll(text, host, host+"addresses = "+w.pins(name)+"\n")
+		}
+		w.write(app, text)
+	}
+	return w.dir
+}
+
+// pins gives a site's addresses as a list of TOML.
+func (w *kernelWorld) pins(name string) string {
+	w.t.Helper()
+	v4, v6 := w.addresses(name)
+	if !v6.IsValid() {
+		return fmt.Sprintf("[%q]", v4)
+	}
+	return fmt.Sprintf("[%q, %q]", v4, v6)
 }
 
 func (w *kernelWorld) write(name, content string) string {
@@ -226,7 +292,7 @@ func (w *kernelWorld) start(config string, args ...string) *kernelProcess {
 	p := &kernelProcess{done: make(chan struct{})}
 	p.cmd = exec.Command(w.binary, append([]string{"--config.file=" + config, "--store.path=" + w.store}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
-	w.Do(kerneltest.Client, func() { // a child begins in the namespace of the thread that makes it
+	w.Do(w.place.client, func() { // a child begins in the namespace of the thread that makes it
 		if err := p.cmd.Start(); err != nil {
 			w.t.Fatal(err)
 		}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
 
 	"github.com/telltale-probe/telltale/config/strict"
 	"github.com/telltale-probe/telltale/probe"
@@ -75,8 +77,24 @@ func run(args []string, t terminal) (code int) {
 		_, _ = fmt.Fprintf(t.err, "telltale: %s\nTry 'telltale --help'.\n", err)
 		return exitUsage
 	}
+	log.SetFlags(0)
+	log.SetOutput(libraryLog{c.logger(t.err)})
 	err = ctx.Run(&c, t)
 	return report(t.err, err)
+}
+
+// libraryLog is the standard logger's end. Libraries write to it what peers have sent, as net/http does with an
+// answer that nobody asked for: only who debugs may see that, cut short and without addresses.
+type libraryLog struct{ to zerolog.Logger }
+
+// mostLibraryText of one line is shown. Chosen by us: the words before a peer's own are shorter.
+const mostLibraryText = 200
+
+// Write takes one line.
+func (l libraryLog) Write(line []byte) (int, error) {
+	text := probe.ScrubAll(strings.TrimSpace(string(line[:min(len(line), mostLibraryText)])))
+	l.to.Debug().Str("text", strings.ToValidUTF8(text, "�")).Msg("a library has something to say")
+	return len(line), nil
 }
 
 // exit is how kong leaves after help: a status, carried by a panic to run.

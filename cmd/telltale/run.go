@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -10,7 +12,6 @@ import (
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/measurements/web"
-	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // runCmd is the daemon.
@@ -23,8 +24,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	log := c.logger(t.err)
-	host := realHost(cfg)
-	plan, err := newPlan(cfg, host)
+	plan, err := newPlan(cfg, realHost(cfg))
 	if err != nil {
 		return err
 	}
@@ -34,8 +34,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	defer func() { _ = kept.Close() }()
-	d := &daemon{log: log, store: kept, metrics: counted, plan: plan,
-		every: func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }}
+	d := &daemon{log: log, store: kept, metrics: counted, plan: plan, changed: make(chan struct{}, 1), every: pace(cfg)}
 	d.metrics.RegisterSelf()
 	d.restore()
 	speak := &speaker{log: log, keys: kept}
@@ -53,42 +52,34 @@ func (runCmd) Run(c *cli, t terminal) error {
 	if err := d.push.configure(ctx, cfg); err != nil {
 		return err
 	}
-	consented := make(chan struct{})
-	var once sync.Once
-	agree := func(cfg *config.Config) {
-		if !cfg.Consent.IsZero() {
-			once.Do(func() { close(consented) })
-		}
-	}
-	agree(cfg)
+	var reloading sync.Mutex // one after the other
 	server := web.New(web.Config{
 		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log, Reference: speak.say, Evidence: kept,
 		Reload: func() error {
+			reloading.Lock()
+			defer reloading.Unlock()
 			next, err := c.config()
+			if err != nil && config.Withdrawn(c.file()) {
+				// Of the rest the old configuration stays.
+				next := *cfg
+				next.Consent = time.Time{}
+				return errors.Join(err, d.reload(&next, realHost(&next)), speak.configure(&next), d.push.configure(ctx, &next))
+			}
 			if err != nil {
 				return err
 			}
-			if err := d.reload(next, host); err != nil {
-				return err
+			if keys := c.needRestart(cfg, next); len(keys) > 0 {
+				log.Warn().Strs("keys", keys).Msg("these keys count from the next start on")
 			}
-			if err := speak.configure(next); err != nil {
-				return err
-			}
-			if err := d.push.configure(ctx, next); err != nil {
-				return err
-			}
-			agree(next)
-			return nil
+			// One that fails must not keep the others from hearing that consent is gone.
+			return errors.Join(d.reload(next, realHost(next)), speak.configure(next), d.push.configure(ctx, next))
 		},
 	})
+	if err := server.Listen(); err != nil { // before anything is measured
+		return err
+	}
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		select {
-		case <-consented:
-			d.loop(ctx)
-		case <-ctx.Done():
-		}
-	})
+	wg.Go(func() { d.loop(ctx) })
 	if cfg.Consent.IsZero() {
 		log.Warn().Msg("nothing is measured without consent: see 'telltale consent', then reload")
 	}
@@ -96,4 +87,15 @@ func (runCmd) Run(c *cli, t terminal) error {
 	stop()
 	wg.Wait()
 	return err
+}
+
+// needRestart lists the keys that a reload changed in vain: the store and the page's sockets are open.
+func (c *cli) needRestart(was, is *config.Config) (keys []string) {
+	if !slices.Equal(c.listen(was), c.listen(is)) {
+		keys = append(keys, "web.listen")
+	}
+	if was.StorePath != is.StorePath {
+		keys = append(keys, "store.path")
+	}
+	return keys
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -18,6 +19,7 @@ import (
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/metrics"
 	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
@@ -25,21 +27,25 @@ import (
 // version is set by the release build; a build from source says so.
 var version = "0.1.0-dev"
 
-// config reads the file and lets the flags win over it.
-func (c *cli) config() (*config.Config, error) {
-	path := c.ConfigFile
-	if path == "" {
+// file is the configuration's; "" where there is none.
+func (c *cli) file() string {
+	if c.ConfigFile == "" {
 		if _, err := os.Stat(config.DefaultPath()); err == nil {
-			path = config.DefaultPath()
+			return config.DefaultPath()
 		}
 	}
-	cfg, err := config.Load(path)
-	if err != nil {
-		var mistakes strict.Errors
-		if errors.As(err, &mistakes) {
-			return nil, err
-		}
+	return c.ConfigFile
+}
+
+// config reads the file and lets the flags win over it. Mistakes of both come at once.
+func (c *cli) config() (*config.Config, error) {
+	cfg, err := config.Load(c.file())
+	var mistakes strict.Errors
+	if err != nil && !errors.As(err, &mistakes) {
 		return nil, usagef("%w", err) // no such file, a directory, not ours to read: a wrong --config.file
+	}
+	if mistakes = append(mistakes, c.mistakes()...); len(mistakes) > 0 {
+		return nil, mistakes
 	}
 	if c.StorePath != "" {
 		cfg.StorePath = c.StorePath
@@ -48,6 +54,19 @@ func (c *cli) config() (*config.Config, error) {
 		cfg.StorePath = config.StoreDir()
 	}
 	return cfg, nil
+}
+
+// mistakes are those of the flags about the page.
+func (c *cli) mistakes() (out strict.Errors) {
+	for _, address := range c.ListenAddress {
+		if _, ok := config.ListenPort(address); !ok {
+			out = append(out, strict.Error{File: "--web.listen-address", Message: fmt.Sprintf(`%q: must be "host:port"; an IPv6 address stands in brackets`, address)})
+		}
+	}
+	if err := web.ValidateConfig(c.WebConfigFile); err != nil {
+		out = append(out, strict.Error{File: "--web.config.file", Message: err.Error()})
+	}
+	return out
 }
 
 // listen is where the page is served: the flag's addresses, else the file's.

@@ -132,6 +132,16 @@ func (d *Doc) Fail(key, format string, args ...any) {
 	d.errs = append(d.errs, Error{d.file, d.line(key), key, fmt.Sprintf(format, args...)})
 }
 
+// LineOf gives the line at which a key stands in a file's content, or the nearest table around it; 0 where neither
+// does, or where the content can't be read.
+func LineOf(data []byte, key string) int {
+	d, _, err := Parse("", data)
+	if err != nil {
+		return 0
+	}
+	return d.line(key)
+}
+
 // line is that of the key, or of the nearest table around it.
 func (d *Doc) line(key string) int {
 	for key != "" {

@@ -16,12 +16,10 @@ const (
 const (
 	SkipConsent = "consent" // nobody has agreed to measuring yet
 	SkipBudget  = "budget"  // the daily budget is spent: the round is made without some endpoints
-	SkipRunning = "running" // the round before is still running
-	SkipTunnel  = "tunnel"  // a VPN is the default route
 )
 
 // SkipReasons lists them all.
-var SkipReasons = []string{SkipConsent, SkipBudget, SkipRunning, SkipTunnel}
+var SkipReasons = []string{SkipConsent, SkipBudget}
 
 // stepBuckets are the classic buckets of step durations, in seconds: near, far, slow and nearly lost.
 // Chosen by us. There are few because every bucket is a series for each app and layer; servers that
@@ -64,7 +62,7 @@ func newFamilies() families {
 			"app", "target", "layer", "ip_family", "signature"),
 		blockingOK: gauge("blocking_last_ok_timestamp_seconds", "When the layer was last ok before the onset; absent if it never was.",
 			"app", "target", "layer", "ip_family", "signature"),
-		lastJudged: gauge("last_judged_timestamp_seconds", "When the round began that gave the target a state other than skipped.", "app", "target"),
+		lastJudged: gauge("last_judged_timestamp_seconds", "When the round began that gave the target a state other than skipped; 0 if none did.", "app", "target"),
 
 		trials: counter("trials_total", "Pairs of a neutral name and the target's at one place, by which of them failed.", "app", "layer", "outcome"),
 		steps:  counter("steps_total", "Network operations made with the target's own name. Controls are in telltale_trials_total.", "app", "target", "layer", "ip_family"),
@@ -78,7 +76,7 @@ func newFamilies() families {
 			NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"app", "layer"}),
 
-		networkUp:     gauge("network_up", "Whether neutral hosts answered at this layer in the last round; absent where that was not tested.", "ip_family", "layer"),
+		networkUp:     gauge("network_up", "Whether neutral hosts answered at this layer in the last round; absent where that was not tested, NaN before the first round.", "ip_family", "layer"),
 		rounds:        prometheus.NewCounter(prometheus.CounterOpts{Name: "telltale_rounds_total", Help: "Rounds made."}),
 		roundsSkipped: counter("rounds_skipped_total", "Rounds that were due and not made, or for the budget not in full.", "reason"),
 		roundDuration: prometheus.NewGauge(prometheus.GaugeOpts{Name: "telltale_round_duration_seconds", Help: "How long the last round took."}),

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -93,10 +94,12 @@ func (m *Metrics) Configure(o Options) {
 	}
 	m.presetStates(m.appState, appStates, measurements.ControlApp)
 	m.presetSteps(measurements.ControlApp, TargetInfo{ID: GateTarget, Layers: gateLayers}, o.Families)
+	m.presetGate(o.Families)
 	for _, app := range o.Apps {
 		m.presetStates(m.appState, appStates, app.ID)
 		for _, t := range app.Targets {
 			m.presetStates(m.targetState, layerStates, app.ID, t.ID)
+			m.lastJudged.WithLabelValues(app.ID, t.ID)
 			m.presetSteps(app.ID, t, o.Families)
 		}
 		for _, layer := range layersOf(app) {
@@ -125,6 +128,22 @@ func (m *Metrics) presetSteps(app string, t TargetInfo, families []measurements.
 	for _, layer := range t.Layers {
 		for _, family := range families {
 			m.steps.WithLabelValues(app, t.ID, string(layer), string(family))
+		}
+		m.stepDuration.WithLabelValues(app, string(layer))
+	}
+}
+
+// presetGate makes what is not known before the first round, whether the network is up, and the one failure for
+// which a clean line's budget has room: silence instead of a connection, with which most of its troubles begin.
+func (m *Metrics) presetGate(families []measurements.Family) {
+	for _, family := range families {
+		key := failureKey{measurements.ControlApp, GateTarget, string(measurements.LayerTCP), string(family), measurements.Timeout.Reason()}
+		m.failed[key] = true
+		m.stepFailures.WithLabelValues(key.app, key.target, key.layer, key.family, key.reason)
+		for _, layer := range gateLayers {
+			if m.last.IsZero() && layer != measurements.LayerHTTP {
+				m.networkUp.WithLabelValues(string(family), string(layer)).Set(math.NaN())
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -24,12 +25,12 @@ var contract = []struct{ name, labels, born string }{
 	{"telltale_blocking", "app confidence ip_family layer signature target", "finding"},
 	{"telltale_blocking_onset_timestamp_seconds", "app ip_family layer signature target", "finding"},
 	{"telltale_blocking_last_ok_timestamp_seconds", "app ip_family layer signature target", "finding"},
-	{"telltale_last_judged_timestamp_seconds", "app target", "round"},
+	{"telltale_last_judged_timestamp_seconds", "app target", "start"},
 	{"telltale_trials_total", "app layer outcome", "start"},
 	{"telltale_steps_total", "app ip_family layer target", "start"},
-	{"telltale_step_failures_total", "app ip_family layer reason target", "finding"},
-	{"telltale_step_duration_seconds", "app layer", "round"},
-	{"telltale_network_up", "ip_family layer", "round"},
+	{"telltale_step_failures_total", "app ip_family layer reason target", "start"},
+	{"telltale_step_duration_seconds", "app layer", "start"},
+	{"telltale_network_up", "ip_family layer", "start"},
 	{"telltale_rounds_total", "", "start"},
 	{"telltale_rounds_skipped_total", "reason", "start"},
 	{"telltale_round_duration_seconds", "", "start"},
@@ -107,6 +108,12 @@ func TestStart(t *testing.T) {
 	wantValue(t, m, 0, "telltale_steps_total", "app", "line", "target", "t1", "layer", "http", "ip_family", "ipv6")
 	wantValue(t, m, 0, "telltale_trials_total", "app", "line", "layer", "tls", "outcome", "target_only_failed")
 	wantValue(t, m, 0, "telltale_rounds_skipped_total", "reason", "consent")
+	wantValue(t, m, 0, "telltale_last_judged_timestamp_seconds", "app", "line", "target", "t1")
+	wantValue(t, m, 0, "telltale_step_duration_seconds", "app", "line", "layer", "tls")
+	wantValue(t, m, 0, "telltale_step_failures_total", "app", "control", "target", "gate", "layer", "tcp", "ip_family", "ipv6", "reason", "generic_timeout_error")
+	if v, ok := value(t, m, "telltale_network_up", "ip_family", "ipv4", "layer", "tls"); !ok || !math.IsNaN(v) {
+		t.Errorf("before the first round the network is said to be %v (there: %v)", v, ok)
+	}
 	wantValue(t, m, 1, "telltale_vantage_info", "country", "NL", "asn", "64496", "label", "", "epoch", "e1")
 	for _, labels := range [][]string{{"app", "telegram", "target", "t1", "layer", "tls", "ip_family", "ipv4"}} {
 		if _, ok := value(t, m, "telltale_steps_total", labels...); ok {

@@ -247,3 +247,22 @@ func TestOutboxIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// Other bounds hold from the next round on, without opening the store anew.
+func TestSetBounds(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	now := time.Now()
+	keep(t, s, rich("old", now.AddDate(0, 0, -20), 500))
+	s.SetBounds(10*24*time.Hour, 0)
+	keep(t, s, rich("new", now, 500))
+	var ids []string
+	for r, err := range s.Rounds() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, r.ID)
+	}
+	if diff := cmp.Diff([]string{"new"}, ids); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -86,6 +86,14 @@ func Open(dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
+// SetBounds changes for how long rounds are kept and how much they may take (Options); older and further ones go
+// when the next round is kept.
+func (s *Store) SetBounds(retention time.Duration, maxSize int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.options.Retention, s.options.MaxSize = retention, maxSize
+}
+
 // openToRead is content with a store that has no database yet: of the first format, of a daemon that waits
 // for consent, or of one that is just starting.
 func (s *Store) openToRead() error {

@@ -26,16 +26,48 @@ const (
 	shutdownTimeout = 700 * time.Millisecond
 )
 
+// Listen opens the configured addresses, all or none, for whoever must know that they are free before he does
+// anything else. ListenAndServe then serves on them, and closes them.
+func (s *Server) Listen() error {
+	if s.config.SystemdSocket || s.listeners != nil {
+		return nil
+	}
+	var opened []Listener
+	for _, address := range s.config.Listen {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, other := range opened {
+				err = errors.Join(err, other.Close())
+			}
+			return err
+		}
+		opened = append(opened, l)
+	}
+	s.listeners = opened
+	return nil
+}
+
 // ListenAndServe serves on the configured addresses until ctx is done, then lets answers under way
 // end, for a moment, and returns nil. An address that can't be listened on, or a wrong web config, is an error.
 func (s *Server) ListenAndServe(ctx context.Context) error {
+	if err := s.Listen(); err != nil {
+		return err
+	}
 	if !s.config.SystemdSocket {
 		for _, address := range s.config.Listen {
 			s.warnIfPublic(address)
 		}
 	}
 	return s.until(ctx, func(server *http.Server, flags *web.FlagConfig, log *slog.Logger) error {
-		return web.ListenAndServe(server, flags, log)
+		if s.config.SystemdSocket {
+			return web.ListenAndServe(server, flags, log)
+		}
+		defer func() { // a wrong web config ends before the server closes them
+			for _, l := range s.listeners {
+				_ = l.Close()
+			}
+		}()
+		return web.ServeMultiple(s.listeners, server, flags, log)
 	})
 }
 

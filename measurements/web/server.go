@@ -55,11 +55,12 @@ type Config struct {
 
 // Server serves the page and the metrics.
 type Server struct {
-	config   Config
-	handler  http.Handler
-	readers  chan struct{} // one for each answer that evidence is read for
-	stopping chan struct{} // closed when the server stops
-	stop     func()
+	config    Config
+	handler   http.Handler
+	readers   chan struct{} // one for each answer that evidence is read for
+	stopping  chan struct{} // closed when the server stops
+	stop      func()
+	listeners []Listener // opened by Listen
 }
 
 // New makes a server, which does not listen yet.

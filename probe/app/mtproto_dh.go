@@ -129,7 +129,7 @@ func unpadRSA(sealed []byte, k *rsa.PrivateKey) (data []byte, ok bool) {
 	if c.Cmp(k.N) >= 0 {
 		return nil, false
 	}
-	m := c.Exp(c, k.D, k.N).FillBytes(make([]byte, keyBits/8))
+	m := powerOfPrivate(c, k).FillBytes(make([]byte, keyBits/8))
 	once, body := m[:32], m[32:]
 	mask := sha256.Sum256(body)
 	for i := range once {
@@ -140,6 +140,20 @@ func unpadRSA(sealed []byte, k *rsa.PrivateKey) (data []byte, ok bool) {
 	slices.Reverse(filled)
 	want := sha256.Sum256(slices.Concat(once, filled))
 	return filled, bytes.Equal(hash, want[:])
+}
+
+// powerOfPrivate is c to the private exponent, by way of the primes where they are known (RFC 8017, section
+// 5.1.2): four times as fast, and the emulated data centres do little else.
+func powerOfPrivate(c *big.Int, k *rsa.PrivateKey) *big.Int {
+	v := &k.Precomputed
+	if len(k.Primes) != 2 || v.Dp == nil || v.Dq == nil || v.Qinv == nil {
+		return c.Exp(c, k.D, k.N)
+	}
+	p, q := k.Primes[0], k.Primes[1]
+	ofP, ofQ := new(big.Int).Exp(c, v.Dp, p), new(big.Int).Exp(c, v.Dq, q)
+	h := ofP.Sub(ofP, ofQ)
+	h.Mod(h.Mul(h, v.Qinv), p)
+	return h.Add(ofQ, h.Mul(h, q))
 }
 
 // ige is AES-256 in the mode "infinite garble extension", which the standard library does not have: each

@@ -13,9 +13,9 @@
 // socket, and the kernel then only remembers it: it shows at the second SYN, a second later, or not
 // at all before an earlier deadline. Resets, and ICMP in answer to UDP, show at once.
 //
-// It takes root and Linux. Without them New skips the test and says why, unless the environment
-// holds TELLTALE_KERNEL_TESTS=require, as in CI: then it fails, because a test that is always
-// skipped proves nothing. With "skip" it always skips: they take minutes. Tests are named TestKernel…, so that CI can run them apart.
+// It takes root, Linux and minutes, so New skips the test unless the environment holds
+// TELLTALE_KERNEL_TESTS=require, as in .ci/kernel; a lab that can't be built is then a failure. Tests are
+// named TestKernel…, so that CI can run them apart.
 //
 // Only tests import this package.
 package kerneltest

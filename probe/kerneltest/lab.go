@@ -21,9 +21,18 @@ const (
 // ServerAddrs is the number of addresses that the server owns in each family.
 const ServerAddrs = 32
 
-// Require is the environment variable that turns a skip into a failure when it is "require", and every
-// kernel test into a skip when it is "skip".
+// Require is the environment variable that asks for kernel tests: they take minutes and root. "require" makes
+// a lab that can't be built a failure; without it every kernel test is skipped, for root as well.
 const Require = "TELLTALE_KERNEL_TESTS"
+
+// Asked skips the test unless kernel tests were asked for. New does the same: only what is costly before it,
+// such as a build, needs this.
+func Asked(t testing.TB) {
+	t.Helper()
+	if os.Getenv(Require) != "require" {
+		t.Skip("no kernel test: " + Require + "=require asks for it, takes root and makes network namespaces")
+	}
+}
 
 // Lab is a network of its own. Any number of labs live side by side.
 type Lab struct {
@@ -32,19 +41,15 @@ type Lab struct {
 	tables [2]string
 }
 
-// New builds a lab that lives until the test ends, however it ends. It skips the test where a lab
-// can't be built, or fails it if the environment requires one.
+// New builds a lab that lives until the test ends, however it ends. It skips the test unless the environment
+// asks for kernel tests (Require), and then fails it where a lab can't be built: a test that is always skipped
+// proves nothing.
 func New(t testing.TB) *Lab {
 	t.Helper()
-	if os.Getenv(Require) == "skip" {
-		t.Skip("no kernel test: " + Require + "=skip")
-	}
+	Asked(t)
 	l := &Lab{t: t}
 	if reason := l.missing(); reason != "" {
-		if os.Getenv(Require) == "require" {
-			t.Fatalf("kernel tests are required (%s), but: %s", Require, reason)
-		}
-		t.Skip("no kernel test: " + reason)
+		t.Fatalf("kernel tests are required (%s), but: %s", Require, reason)
 	}
 	l.build()
 	return l

@@ -64,8 +64,13 @@ func NewNetwork(seed uint64) *Network {
 	}
 }
 
-// Start is when the network was made: the time windows of rules count from it.
-func (n *Network) Start() time.Time { return n.start }
+// SetStart says from when on the time windows of rules, and of what else has one, count; at first it is when the
+// network was made.
+func (n *Network) SetStart(t time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.start = t
+}
 
 // SetRoutes says for which families the vantage has a route at all. Without one a dial fails at once.
 func (n *Network) SetRoutes(v4, v6 bool) {
@@ -75,13 +80,13 @@ func (n *Network) SetRoutes(v4, v6 bool) {
 }
 
 // Routable has the form of probe.Host.Routable.
-func (n *Network) Routable(network string) bool {
+func (n *Network) Routable(to netip.Addr) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if network[len(network)-1] == '6' {
-		return !n.noV6
+	if to.Unmap().Is4() {
+		return !n.noV4
 	}
-	return !n.noV4
+	return !n.noV6
 }
 
 // Censor puts rules on the wire, behind those that are there.

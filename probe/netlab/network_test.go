@@ -164,7 +164,7 @@ func TestDialEnds(t *testing.T) {
 		}
 
 		n.SetRoutes(true, false)
-		if !n.Routable("tcp4") || n.Routable("udp6") {
+		if !n.Routable(edge.Addr()) || n.Routable(edge6.Addr()) {
 			t.Error("routes")
 		}
 		for _, network := range []string{"tcp6", "udp6"} {

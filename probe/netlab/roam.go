@@ -71,10 +71,10 @@ func (w *World) here() probe.Network {
 		way = otherGateway
 	}
 	var out probe.Network
-	if w.network.Routable("udp4") {
+	if w.network.Routable(vantage4) {
 		out.IPv4, out.IPv4.Local = way, vantage4
 	}
-	if w.network.Routable("udp6") {
+	if w.network.Routable(vantage6) {
 		out.IPv6, out.IPv6.Local = way, vantage6
 		if way.Kind == probe.Link {
 			out.IPv6.Gateway, out.IPv6.GatewayMAC = netip.MustParseAddr("fe80::1"), slices.Clone(way.GatewayMAC)

@@ -38,7 +38,7 @@ func TestRoam(t *testing.T) {
 		if err := said(old, "before"); err != nil {
 			t.Errorf("before the move: %v", err)
 		}
-		time.Sleep(time.Until(n.Start().Add(time.Second - 10*time.Millisecond)))
+		time.Sleep(time.Until(n.start.Add(time.Second - 10*time.Millisecond)))
 		if err := said(old, "an answer that comes too late"); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("over the move: %v", err)
 		}

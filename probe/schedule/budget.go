@@ -33,11 +33,10 @@ const (
 // The bucket fills a little slower than daily/86400 a second, so that pacing alone never meets the
 // cap: who met it would fall silent for an hour at a time.
 type Budget struct {
-	daily int64
-	burst float64 // bytes
-	rate  float64 // bytes a second
-
 	mu     sync.Mutex
+	daily  int64
+	burst  float64 // bytes
+	rate   float64 // bytes a second
 	tokens float64 // below 0 after a step that cost more than was left
 	at     time.Time
 	hours  [window]int64 // spent, the running hour first
@@ -54,14 +53,24 @@ type BudgetState struct {
 
 // NewBudget makes a budget of daily bytes, both directions together. 0 is unlimited.
 func NewBudget(daily int64) *Budget {
-	daily = max(daily, 0)
-	burst := max(daily/burstShare, min(leastBurst, daily/2))
 	now := time.Now()
-	return &Budget{
-		daily:  daily,
-		burst:  float64(burst),
-		rate:   float64(daily-burst) / (window * time.Hour).Seconds(),
-		tokens: float64(burst), at: now, hour: now,
+	b := &Budget{at: now, hour: now}
+	b.SetDaily(daily)
+	return b
+}
+
+// SetDaily changes the daily bytes; 0 is unlimited. What was spent stays spent: only who had no limit, and so no
+// bucket, begins with a full one.
+func (b *Budget) SetDaily(daily int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.advance(time.Now())
+	full := b.daily == 0
+	b.daily = max(daily, 0)
+	burst := max(b.daily/burstShare, min(leastBurst, b.daily/2))
+	b.burst, b.rate = float64(burst), float64(b.daily-burst)/(window*time.Hour).Seconds()
+	if b.tokens = min(b.tokens, b.burst); full {
+		b.tokens = b.burst
 	}
 }
 
@@ -69,11 +78,11 @@ func NewBudget(daily int64) *Budget {
 // steps that run side by side may overdraw the bucket by what they cost, and the next ones wait
 // until that is filled up again.
 func (b *Budget) Allow(estimate int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.daily == 0 {
 		return true
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.advance(time.Now())
 	// What is larger than the bucket waits for a full one; it would wait for ever otherwise.
 	return b.tokens >= min(float64(estimate), b.burst) && estimate <= b.daily-b.spent()

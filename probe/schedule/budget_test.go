@@ -217,3 +217,32 @@ func TestBudgetConcurrent(t *testing.T) {
 		t.Errorf("spent %d, want 1600", b.Spent())
 	}
 }
+
+// Another daily limit leaves what was spent spent: by the cap, and by the bucket.
+func TestSetDaily(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const day = 240 << 20 // an hour's burst is ten of these MiB
+		b := NewBudget(day)
+		b.Spend(10 << 20)
+		b.SetDaily(2 * day)
+		if b.Allow(1) {
+			t.Error("a reload fills the bucket")
+		}
+		time.Sleep(time.Hour)
+		if !b.Allow(10 << 20) {
+			t.Error("an hour later nothing is allowed")
+		}
+		b.SetDaily(9 << 20)
+		if b.Allow(1) || b.Spent() != 10<<20 {
+			t.Errorf("more than a day's bytes were spent (%d), and more is allowed", b.Spent())
+		}
+		b.SetDaily(0)
+		if !b.Allow(1 << 40) {
+			t.Error("no limit, and not allowed")
+		}
+		b.SetDaily(day)
+		if !b.Allow(10<<20) || b.Spent() != 10<<20 {
+			t.Errorf("who had no limit begins with an empty bucket; spent %d", b.Spent())
+		}
+	})
+}

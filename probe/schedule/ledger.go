@@ -32,11 +32,10 @@ const ledgerSize = 4096
 // Ledger remembers where a target failed, so that nothing of ours touches the place until the
 // residual time is over. A household must never lose an app for longer because we look at it.
 type Ledger struct {
+	mu       sync.Mutex
 	residual time.Duration
-
-	mu     sync.Mutex
-	failed map[Place]time.Time
-	day    map[netip.Addr][]time.Time // every failure of the last day, in order
+	failed   map[Place]time.Time
+	day      map[netip.Addr][]time.Time // every failure of the last day, in order
 }
 
 // Of a day, no address may be under a penalty of ours for more than a twentieth: 72 minutes, which are
@@ -54,16 +53,27 @@ func NewLedger(residual time.Duration) *Ledger {
 }
 
 // Residual is how long a place rests.
-func (l *Ledger) Residual() time.Duration { return l.residual }
+func (l *Ledger) Residual() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.residual
+}
+
+// SetResidual changes how long places rest, those that rest already as well.
+func (l *Ledger) SetResidual(residual time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.residual = max(residual, 0)
+}
 
 // Fail notes that a target failed here just now. A place that rests already starts anew: the
 // censor's own timer does so too when it is touched.
 func (l *Ledger) Fail(p Place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.residual == 0 {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	now := time.Now()
 	l.keep(p, now)
 	l.count(p, now)

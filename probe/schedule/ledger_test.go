@@ -195,3 +195,24 @@ func TestLedgerConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Another residual time holds for what rests already; the failures stay known.
+func TestSetResidual(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLedger(10 * time.Minute)
+		at := Place{Transport: "tcp", Endpoint: netip.MustParseAddrPort("192.0.2.1:443")}
+		l.Fail(at)
+		time.Sleep(15 * time.Minute)
+		if l.Rests(at) {
+			t.Fatal("it rests too long")
+		}
+		l.SetResidual(20 * time.Minute)
+		if !l.Rests(at) || l.Residual() != 20*time.Minute {
+			t.Error("the longer time does not hold")
+		}
+		time.Sleep(5 * time.Minute)
+		if l.Rests(at) {
+			t.Error("it rests for ever")
+		}
+	})
+}

@@ -237,6 +237,9 @@ func (r *Rule) times() error {
 		if err != nil {
 			return err
 		}
+		if d < 0 {
+			return fmt.Errorf("%s is before the beginning", f.text)
+		}
 		*f.to = d
 	}
 	return nil
