@@ -22,7 +22,8 @@ func (runCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	log := c.logger(t.err)
+	d := &daemon{}
+	log := c.logger(t.err, cfg, d.learnt.Load)
 	host := realHost(cfg)
 	plan, err := newPlan(cfg, host)
 	if err != nil {
@@ -34,8 +35,8 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	defer func() { _ = kept.Close() }()
-	d := &daemon{log: log, store: kept, metrics: counted, plan: plan,
-		every: func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }}
+	d.log, d.store, d.metrics, d.plan = log, kept, counted, plan
+	d.every = func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }
 	d.metrics.RegisterSelf()
 	d.restore()
 	speak := &speaker{log: log, keys: kept}
