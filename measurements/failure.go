@@ -2,6 +2,7 @@ package measurements
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -92,10 +93,21 @@ func (f Failure) IsQUICClose() bool { return strings.HasPrefix(string(f), quicCl
 // IsUnknown says whether no word describes f.
 func (f Failure) IsUnknown() bool { return strings.HasPrefix(string(f), unknownPrefix) }
 
-// Reason is the failure as a metric label: bounded, so the text of an unknown failure is left out.
+// mostCloseCode is the largest close code that a standard gives a meaning: those of RFC 9000, section 20.1, lie
+// below 0x200, those of HTTP/3 (RFC 9114, section 8.1) and QPACK (RFC 9204, section 6) below 0x400. A code has
+// 62 bits, in which a peer could write whatever it knows of us.
+const mostCloseCode = 0x3ff
+
+// Reason is the failure as a metric label: bounded, so the text of an unknown failure is left out, and so are
+// close codes without a meaning.
 func (f Failure) Reason() string {
 	if f.IsUnknown() {
 		return "unknown_failure"
+	}
+	if code, ok := strings.CutPrefix(string(f), quicClosePrefix); ok {
+		if n, err := strconv.ParseUint(code, 0, 64); err != nil || n > mostCloseCode {
+			return quicClosePrefix + "other"
+		}
 	}
 	return string(f)
 }

@@ -59,6 +59,22 @@ func knownBlockPage(h *HTTP) string {
 	return ""
 }
 
+// BlockPage gives the country whose block page an answer shows, in its body or in where it leads; "" for
+// any other answer, and for whatever came over a verified channel. Bodies are kept by it.
+func (h *HTTP) BlockPage() string { return knownBlockPage(h) }
+
+// BlockAddress says whether only block pages live at an address.
+func BlockAddress(a netip.Addr) bool { return knownBlockAddress(a) != "" }
+
+// BlockPageWords are what block pages are known by: nothing that is taken out of a record may hurt them.
+func BlockPageWords() []string {
+	out := make([]string, len(blockPages))
+	for i, p := range blockPages {
+		out[i] = p.pattern
+	}
+	return out
+}
+
 // sameSite says whether a Location leads to one of the hosts, or to a host under the same last two
 // labels: good enough to tell "to the login page of the same app" from "to somebody else's page".
 func sameSite(location string, hosts []string) bool {

@@ -101,6 +101,11 @@ func TestFailureKinds(t *testing.T) {
 	if n, ok := TLSAlert(112).Alert(); !ok || n != 112 {
 		t.Errorf("alert 112 reads back as %d, %v", n, ok)
 	}
+	for f, want := range map[Failure]string{QUICClose(0x10c): "quic_close_0x10c", QUICClose(0xc0000201): "quic_close_other", QUICClose(1 << 61): "quic_close_other", "quic_close_192.0.2.1": "quic_close_other"} {
+		if r := f.Reason(); r != want {
+			t.Errorf("%q as a label: %q", f, r)
+		}
+	}
 	if r := Unknown("something with an address").Reason(); r != "unknown_failure" {
 		t.Errorf("an unknown failure's reason is %q: a label must be bounded", r)
 	}

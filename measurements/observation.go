@@ -157,7 +157,7 @@ type Observation struct {
 	Name      string    `json:"name,omitempty"`      // the name asked for, sent as SNI, or as Host
 
 	Failure Failure   `json:"failure,omitempty"`
-	Error   string    `json:"error,omitempty"` // the Go error verbatim, scrubbed of own addresses
+	Error   string    `json:"error,omitempty"` // the Go error verbatim, but for what tells who the volunteer is
 	Started time.Time `json:"started"`
 	// Duration of the step; for a failure, the time until it showed.
 	Duration Seconds `json:"duration"`
@@ -211,9 +211,9 @@ type DNS struct {
 	// Late holds the further answers to the same query (same id and question), in order of
 	// arrival, until half a second after the first. Identical repeats are left out.
 	Late []DNSAnswer `json:"late,omitempty"`
-	Raw  []byte      `json:"raw,omitempty"` // the first answer's wire form
+	Raw  []byte      `json:"raw,omitempty"` // the first answer's wire form; left out where it tells of the home
 	// Identity is what the resolver calls itself (version.bind CH TXT, RFC 4892): it tells another
-	// resolver behind the same address.
+	// resolver behind the same address. Of one at home there is a mark alone, the same for the same name.
 	Identity string `json:"identity,omitempty"`
 	// Pinned is where this machine's hosts file leads the name, whatever a resolver says: a "loopback",
 	// "private" or "public" address; "" where it has no entry. The address itself may be the home's.
@@ -251,10 +251,10 @@ type TLS struct {
 	Version    string   `json:"version,omitempty"`
 	Cipher     string   `json:"cipher,omitempty"`
 	ALPN       string   `json:"alpn,omitempty"`
-	Chain      [][]byte `json:"-"`                     // DER, leaf first; kept on failure too (evidence stores it apart)
+	Chain      [][]byte `json:"-"`                     // DER, leaf first; kept on failure too, unless it names the home (evidence stores it apart)
 	ChainRoot  string   `json:"chain_root,omitempty"`  // where it leads, whatever the name and the date: a word below; "" no chain
 	LeafNames  []string `json:"leaf_names,omitempty"`  // DNS names of the leaf, the first 8
-	LeafIssuer string   `json:"leaf_issuer,omitempty"` // issuer of the leaf
+	LeafIssuer string   `json:"leaf_issuer,omitempty"` // issuer of the leaf; of a box at home a mark, the same for the same one
 	// Logged: the leaf says that it stands in a public log (RFC 6962, section 3.3), as those of public
 	// authorities do, and those that a box makes up do not.
 	Logged bool `json:"logged,omitempty"`
@@ -262,7 +262,8 @@ type TLS struct {
 	// date: it was refused, and holds for the name at one end of that time.
 	ValidFrom  time.Time `json:"valid_from,omitzero"`
 	ValidUntil time.Time `json:"valid_until,omitzero"`
-	// FirstBytes are the first bytes that the peer sent, up to 256: proof of a not-TLS answer.
+	// FirstBytes are the first bytes that the peer sent, up to 256: proof of a not-TLS answer. Of TLS there is the
+	// server's hello at most: a certificate may follow it.
 	FirstBytes []byte `json:"first_bytes,omitempty"`
 }
 
@@ -300,7 +301,7 @@ type HTTP struct {
 	AppStatus     int   `json:"app_status,omitempty"`
 	BodyBytes     int64 `json:"body_bytes"`
 	BodyTruncated bool  `json:"body_truncated,omitempty"`
-	// Body is kept only where the channel was not the app's verified own: up to 8 KiB, proof of a block page.
+	// Body is kept only where it is a block page (BlockPage): up to 8 KiB, without what tells who the volunteer is.
 	Body     []byte `json:"body,omitempty"`
 	Verified bool   `json:"verified"` // over TLS or QUIC with a chain that verifies for the name
 }

@@ -3,6 +3,7 @@ package measurements
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -122,6 +123,9 @@ var homeNames = []string{
 	"home.arpa", "local", "lan", "home", "internal", "localdomain",
 	"fritz.box", "router.asus.com", "asusrouter.com", "tplinkwifi.net", "tplinklogin.net", "routerlogin.net", "my.keenetic.net", "miwifi.com", "speedport.ip",
 }
+
+// HomeNames are the endings of names that lead into a home alone, in lower case.
+func HomeNames() []string { return slices.Clone(homeNames) }
 
 func homeName(location string) bool {
 	u, err := url.Parse(location)

@@ -91,7 +91,7 @@ func (c chain) http(ctx context.Context, host, path string, body int64) bool {
 	}
 	sctx, cancel := c.step(ctx, false)
 	defer cancel()
-	x := HTTP(sctx, conn, HTTPInput{Method: "GET", Host: host, Path: path, MaxBody: body, Padding: c.padding})
+	x := HTTP(sctx, conn, HTTPInput{Method: "GET", Host: host, Path: path, MaxBody: body, Padding: c.padding, Learn: c.p.learnt.add})
 	c.note(x)
 	return x.OK()
 }
@@ -138,7 +138,7 @@ func (c chain) exchange(ctx context.Context, conn *tls.Conn, name, path string, 
 
 // request adds to a request what is wanted of the answer beside the answer.
 func (c chain) request(in HTTPInput) HTTPInput {
-	in.Speaks, in.ProofHeader = c.ask.Speaks, c.ask.ProofHeader
+	in.Speaks, in.ProofHeader, in.Learn = c.ask.Speaks, c.ask.ProofHeader, c.p.learnt.add
 	return in
 }
 

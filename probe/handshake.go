@@ -51,16 +51,17 @@ func WhatsApp(ctx context.Context, conn net.Conn, name string, root [32]byte) me
 }
 
 // STUN measures whether a STUN server at ep answers a binding request over UDP, as calls begin with. The
-// address that it sees us under is not kept.
+// address under which it says to see us is no part of the observation; invalid where it told none.
 //
 // It fails by silence (timeout), by ICMP, with app_refused where the server answers with an error, and with
 // app_not_spoken where other datagrams come and come. It keeps no socket. RFC 8489.
-func (h Host) STUN(ctx context.Context, ep netip.AddrPort, name string) measurements.Observation {
+func (h Host) STUN(ctx context.Context, ep netip.AddrPort, name string) (measurements.Observation, netip.Addr) {
 	s := begin(measurements.AppHandshake, "udp", ep, name)
+	var answer app.STUNAnswer
 	seen := measurements.Handshake{Protocol: measurements.STUN}
 	socket, err := h.open(ctx, "udp", ep)
 	if err == nil {
-		err = survived(func() error { _, err := app.STUN(ctx, socket); return err })
+		err = survived(func() (err error) { answer, err = app.STUN(ctx, socket); return err })
 		_ = socket.Close()
 	}
 	s.stop()
@@ -70,7 +71,7 @@ func (h Host) STUN(ctx context.Context, ep netip.AddrPort, name string) measurem
 	tell(&seen, err)
 	o := s.end(socket, ended(ctx, err))
 	o.App = &seen
-	return o
+	return o, answer.Mapped
 }
 
 // handshake is the step around an app's first exchange.

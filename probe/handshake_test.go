@@ -218,11 +218,11 @@ func TestSTUNStep(t *testing.T) {
 		}
 	}()
 	ep := netip.MustParseAddrPort(server.LocalAddr().String())
-	if o := (Host{}).STUN(within(t, patient), ep, site); !o.OK() || o.App.Proof != measurements.ProvedProtocol || o.Transport != "udp" || o.Sent != 20 {
+	if o, mapped := (Host{}).STUN(within(t, patient), ep, site); !o.OK() || mapped != ep.Addr() || o.App.Proof != measurements.ProvedProtocol || o.Transport != "udp" || o.Sent != 20 {
 		t.Errorf("%+v %+v", o, o.App)
 	}
 	_ = server.Close()
-	if o := (Host{}).STUN(within(t, patient), ep, site); o.Failure != measurements.ConnectionRefused || o.App.Proof != "" {
+	if o, mapped := (Host{}).STUN(within(t, patient), ep, site); mapped.IsValid() || o.Failure != measurements.ConnectionRefused || o.App.Proof != "" {
 		t.Errorf("a closed port: %+v", o)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"net"
 	"net/netip"
+
+	"github.com/telltale-probe/telltale/probe/privacy"
 )
 
 // Host is the one door to the outside: every socket of telltale is opened through it. The zero
@@ -27,6 +29,10 @@ type Host struct {
 	// Network says which network the machine is on; asking sends nothing. nil means the platform's,
 	// where Dial is nil too: another internet then does not say.
 	Network func() Network
+
+	// Own says what tells who and where this machine is; asking sends nothing. nil means the platform's, where
+	// Dial is nil too: another internet then knows what Network says.
+	Own func() privacy.Own
 
 	// Routable says whether this machine has a route to an address; asking sends nothing.
 	// nil means: ask the kernel by connecting an unsent UDP socket to it.

@@ -45,6 +45,8 @@ type HTTPInput struct {
 	Speaks string
 	// ProofHeader is a header of the answer that the app alone sends; empty: none is looked for.
 	ProofHeader string
+	// Learn, if set, is told of the addresses under which the answer says to see us. They are in no record.
+	Learn func(netip.Addr)
 	// MaxBody is where reading the body stops, in bytes, and 512 KiB at most. 0: the body is not read.
 	MaxBody int64
 }
@@ -194,6 +196,9 @@ func (x *exchange) answer(resp *http.Response, err error) error {
 	x.seen.Location = location[:min(len(location), mostLocation)]
 	x.seen.AltSvcH3 = offersH3(resp.Header.Values("Alt-Svc"), x.in.Host, x.port)
 	x.seen.AppStatus, x.seen.Proved = proof(x.in, resp.Header)
+	if x.in.Learn != nil {
+		echoes(resp.Header, x.in.Learn)
+	}
 	date := resp.Header.Get("Date")
 	x.seen.Date = date[:min(len(date), len(http.TimeFormat))]
 	return x.body(resp)

@@ -216,7 +216,7 @@ func wantFailure(t *testing.T, o measurements.Observation, want measurements.Fai
 	if (o.Failure == "") != (o.Error == "") {
 		t.Errorf("failure %q with error %q", o.Failure, o.Error)
 	}
-	if strings.Contains(o.Error, "->") && !strings.Contains(o.Error, scrubbed+"->") {
+	if strings.Contains(o.Error, "->") && !strings.Contains(o.Error, "[scrubbed]->") {
 		t.Errorf("our own address is in %q", o.Error)
 	}
 }

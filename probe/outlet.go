@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 )
@@ -54,9 +53,4 @@ func (o outlet) RoundTrip(r *http.Request) (*http.Response, error) {
 		err = errors.New(ScrubAll(err.Error()))
 	}
 	return resp, err
-}
-
-// ScrubAll takes all IP addresses out of a text, and what stands for our end of a connection.
-func ScrubAll(text string) string {
-	return scrubWhere(nearEnd.ReplaceAllLiteralString(text, scrubbed+"->"), func(netip.Addr) bool { return true })
 }

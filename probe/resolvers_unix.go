@@ -80,3 +80,18 @@ func readResolvConf(r io.Reader) ([]netip.AddrPort, error) {
 	}
 	return out, nil
 }
+
+// searchDomains are those that resolv.conf(5) says, and systemd-resolved's file.
+func searchDomains() (out []string) {
+	for _, file := range []string{resolvConf, resolvedConf} {
+		f, err := os.Open(filepath.Join("/", file))
+		if err != nil {
+			continue
+		}
+		if c, err := dns.ClientConfigFromReader(io.LimitReader(f, resolvConfBytes)); err == nil {
+			out = append(out, c.Search...)
+		}
+		_ = f.Close()
+	}
+	return out
+}

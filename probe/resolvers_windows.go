@@ -83,3 +83,17 @@ func addressOf(d *windows.IpAdapterDnsServerAdapter) netip.Addr {
 	}
 	return netip.Addr{}
 }
+
+// searchDomains are those of the adapters that are up.
+func searchDomains() (out []string) {
+	first, err := adapters()
+	if err != nil {
+		return nil
+	}
+	for a := first; a != nil; a = a.Next {
+		if a.OperStatus == windows.IfOperStatusUp && a.DnsSuffix != nil {
+			out = append(out, windows.UTF16PtrToString(a.DnsSuffix))
+		}
+	}
+	return out
+}

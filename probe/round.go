@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/privacy"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
@@ -65,9 +66,6 @@ type Plan struct {
 
 	// Without switches controls off. Only tests do that, to show that verdicts depend on them.
 	Without map[measurements.Control]bool
-	// Seen, if set, is told of every observation as it is made, with the app's id. It must be quick
-	// and safe for concurrent use.
-	Seen func(app string, o measurements.Observation)
 	// Bytes, if set, is told of the estimated bytes on the wire of each step.
 	Bytes func(out, in int64)
 
@@ -82,6 +80,8 @@ type Plan struct {
 
 	penalties penalties
 	arms      armsDied
+	learnt    learnt
+	scrubber  *privacy.Scrubber // of the last round; nil before the first
 	system    []Resolver
 	behind    []Resolver
 }
@@ -91,14 +91,25 @@ type Plan struct {
 const lookupsPerSlot = 4
 
 // Run makes one round: the gate first, then the targets of all apps, in random order. It returns what was seen so far
-// when ctx ends. Every connection is closed when it returns.
+// when ctx ends. Every connection is closed when it returns. There is no other way out for what was seen: nothing in
+// it tells who and where the volunteer is (package privacy).
 func (p *Plan) Run(ctx context.Context) measurements.Round {
+	round, own := p.measure(ctx)
+	p.scrubber = privacy.New(own.With(p.learnt.names()), p.known(), p.EpochKey)
+	out, found := p.scrubber.Round(round, p.learnt.list())
+	p.learnt.hear(found)
+	return out
+}
+
+// measure makes the round, and says what is ours: before it and after it, since addresses change.
+func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 	p.slots = make(chan struct{}, max(p.Parallel, 1))
 	p.lookups = make(chan struct{}, lookupsPerSlot*max(p.Parallel, 1))
 	p.places = places{}
 	p.helpers = helpers{answered: make(chan struct{})}
 	p.witnesses = nil
 	before := p.arrive()
+	own := p.Host.ownOn(before)
 	round := measurements.Round{ID: randomID(), Started: time.Now()}
 	gate := p.sheet(round, measurements.ControlApp)
 	p.measureGate(ctx, gate)
@@ -149,13 +160,14 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 		}
 		round.Apps = append(round.Apps, s.close())
 	}
-	vantage := p.vantage(before, p.Host.NetworkNow(), &round.Gate)
+	after := p.Host.NetworkNow()
+	vantage := p.vantage(before, after, &round.Gate)
 	round.Gate.Vantage = vantage
 	for i := range round.Apps {
 		round.Apps[i].Vantage = vantage
 	}
 	round.Runtime = measurements.Seconds(time.Since(round.Started))
-	return round
+	return round, own.With(p.Host.ownOn(after))
 }
 
 // take starts the turns in random order, whatever app they belong to: where the budget ends before the

@@ -62,9 +62,6 @@ func (s *sheet) note(r role, o measurements.Observation) {
 	if s.m.App != measurements.ControlApp {
 		s.plan.witnesses.hear(&o)
 	}
-	if s.plan.Seen != nil {
-		s.plan.Seen(s.m.App, o)
-	}
 }
 
 // skip records what was planned and not done.

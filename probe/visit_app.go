@@ -125,7 +125,8 @@ func (c chain) stun(ctx context.Context, host string) bool {
 	c.role.conn = c.s.conn()
 	sctx, cancel := c.step(ctx, true)
 	defer cancel()
-	o := c.p.Host.STUN(sctx, c.ep, host)
+	o, mapped := c.p.Host.STUN(sctx, c.ep, host)
+	c.p.learnt.add(mapped)
 	c.note(o)
 	return o.OK()
 }

@@ -190,7 +190,7 @@ func rollID(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	kept, err := store.Open(cfg.StorePath, store.Options{Retention: cfg.Retention, MaxSize: cfg.MaxSize, Log: c.logger(t.err)})
+	kept, err := store.Open(cfg.StorePath, store.Options{Retention: cfg.Retention, MaxSize: cfg.MaxSize, Log: c.logger(t.err, cfg, nil)})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w: stop 'telltale run' first", err)
 	}

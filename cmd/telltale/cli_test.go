@@ -12,6 +12,7 @@ import (
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/privacy"
 )
 
 func TestMain(m *testing.M) {
@@ -172,7 +173,7 @@ func TestRunListensFirst(t *testing.T) {
 func TestLibrariesAreQuiet(t *testing.T) {
 	for _, level := range []string{"info", "debug"} {
 		var out bytes.Buffer
-		to := libraryLog{(&cli{LogLevel: level, LogFormat: "json"}).logger(&out)}
+		to := libraryLog{(&cli{LogLevel: level, LogFormat: "json"}).loggerOf(&privacy.Writer{To: &out, Own: probe.Host{}.OwnNow})}
 		if n, err := fmt.Fprintf(to, "Unsolicited response on idle HTTP channel starting with \"from 192.0.2.7\\x1b[2J\x1b%s\"; err=<nil>\n", strings.Repeat("x", 1<<20)); err != nil || n < 1<<20 {
 			t.Errorf("%d, %v", n, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,6 +19,7 @@ import (
 	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/privacy"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
@@ -32,6 +34,8 @@ type daemon struct {
 	push    *pusher              // nil: nothing is pushed
 	// judged is told of every round.
 	judged func(*measurements.Round, *measurements.RoundVerdict)
+	// learnt is what rounds have found out about the volunteer, for the log to leave out.
+	learnt atomic.Pointer[privacy.Own]
 
 	// changed wakes the loop after a reload; nil: there are none.
 	changed chan struct{}
@@ -165,6 +169,7 @@ func (d *daemon) round(ctx context.Context) (agreed bool) {
 		plan.Spread = 0 // who has just started it looks at the page
 	}
 	round := plan.Run(ctx)
+	d.learnt.Store(plan.Learnt())
 	d.mu.Lock()
 	plan.Spread, d.begun = spread, true
 	verdict := measurements.Judge(&round, &d.history)
@@ -211,7 +216,7 @@ func (d *daemon) keep(round *measurements.Round, verdict *measurements.RoundVerd
 	d.mu.Lock()
 	history, err := json.Marshal(&d.history) // before the page, which waits for the lock, waits for the disk
 	k := store.Kept{Round: *round, Verdict: *verdict, States: map[string]any{
-		stateHistory: json.RawMessage(history), stateMetrics: d.metrics.State(), stateLedger: d.plan.Ledger.Snapshot(), stateBudget: d.plan.Budget.Snapshot(),
+		stateHistory: json.RawMessage(history), stateMetrics: d.metrics.State(), stateLedger: d.plan.Resting(), stateBudget: d.plan.Budget.Snapshot(),
 	}}
 	d.mu.Unlock()
 	if err != nil {
@@ -299,6 +304,7 @@ func (d *daemon) reload(cfg *config.Config, host probe.Host) error {
 	plan.Ledger.SetResidual(cfg.Residual)
 	plan.Budget.SetDaily(cfg.DailyBudget)
 	plan.Suspicion, plan.Rotation, plan.EpochKey = d.plan.Suspicion, d.plan.Rotation, d.plan.EpochKey
+	plan.Remember(d.plan)
 	d.metrics.Configure(metricsOptions(cfg))
 	d.plan, d.every = plan, pace(cfg)
 	d.view.Consent = !cfg.Consent.IsZero()

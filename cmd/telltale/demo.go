@@ -82,7 +82,8 @@ func (d *demoCmd) Run(c *cli, t terminal) error {
 }
 
 func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Config, world *netlab.World, dir string, listener web.Listener, address string) error {
-	log := c.logger(t.err)
+	demon := &daemon{}
+	log := c.logger(t.err, cfg, demon.learnt.Load)
 	if c.LogLevel == "info" {
 		log = log.Level(zerolog.WarnLevel) // the table says what the rounds found
 	}
@@ -97,7 +98,8 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 		return err
 	}
 	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // what takes days to tell is the daemon's
-	demon := &daemon{log: log, store: kept, metrics: counted, plan: plan, every: func() time.Duration { return schedule.Next(demoPause, 0, nil) }}
+	demon.log, demon.store, demon.metrics, demon.plan = log, kept, counted, plan
+	demon.every = func() time.Duration { return schedule.Next(demoPause, 0, nil) }
 	demon.metrics.RegisterSelf()
 	demon.view = web.View{Version: version, Consent: true}
 	server := web.New(web.Config{View: demon.show, Gatherer: demon.metrics, Registerer: demon.metrics.Registerer(), Evidence: kept, Log: log})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/telltale-probe/telltale/config/strict"
 	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/privacy"
 )
 
 // Exit codes (contract): what was found never changes them.
@@ -78,7 +79,7 @@ func run(args []string, t terminal) (code int) {
 		return exitUsage
 	}
 	log.SetFlags(0)
-	log.SetOutput(libraryLog{c.logger(t.err)})
+	log.SetOutput(libraryLog{c.loggerOf(&privacy.Writer{To: t.err, Own: probe.Host{}.OwnNow})})
 	err = ctx.Run(&c, t)
 	return report(t.err, err)
 }

@@ -41,7 +41,7 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	plan.Rotation = schedule.Rotation(rand.Uint32()) // what goes round in turns goes on from one `once` to the next by chance
+	plan.Rotation = schedule.Rotation(rand.Uint32())          // what goes round in turns goes on from one `once` to the next by chance
 	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // who waits wants it now; what takes days to tell is the daemon's
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/privacy"
 )
 
 // What is counted may change: visits, then blocks. A line is written now and then, and not at every step.
@@ -35,7 +38,7 @@ func TestQuietLog(t *testing.T) {
 	}{{"info", false, "iwe"}, {"info", true, "we"}, {"debug", true, "we"}, {"error", true, "e"}} {
 		var b strings.Builder
 		c := &cli{LogLevel: test.level, LogFormat: "json", Quiet: test.quiet}
-		log := c.logger(&b)
+		log := c.loggerOf(&privacy.Writer{To: &b, Own: probe.Host{}.OwnNow})
 		log.Info().Msg("i")
 		log.Warn().Msg("w")
 		log.Error().Msg("e")

@@ -23,7 +23,8 @@ func (runCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	log := c.logger(t.err)
+	d := &daemon{}
+	log := c.logger(t.err, cfg, d.learnt.Load)
 	plan, err := newPlan(cfg, realHost(cfg))
 	if err != nil {
 		return err
@@ -34,7 +35,8 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	defer func() { _ = kept.Close() }()
-	d := &daemon{log: log, store: kept, metrics: counted, plan: plan, changed: make(chan struct{}, 1), every: pace(cfg)}
+	d.log, d.store, d.metrics, d.plan = log, kept, counted, plan
+	d.changed, d.every = make(chan struct{}, 1), pace(cfg)
 	d.metrics.RegisterSelf()
 	d.restore()
 	speak := &speaker{log: log, keys: kept}

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"net/url"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,6 +24,7 @@ import (
 	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/privacy"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
@@ -78,7 +82,14 @@ func (c *cli) listen(cfg *config.Config) []string {
 }
 
 // logger writes to stderr: people's form on a terminal, JSON where asked.
-func (c *cli) logger(w io.Writer) zerolog.Logger {
+// learnt gives what is known of the volunteer beside what this machine says; nil is nothing.
+func (c *cli) logger(w io.Writer, cfg *config.Config, learnt func() *privacy.Own) zerolog.Logger {
+	return c.loggerOf(&privacy.Writer{To: w, Own: probe.Host{}.OwnNow, Learnt: learnt, Known: privacy.Known{Addresses: c.configured(cfg)}})
+}
+
+// loggerOf is logger for any machine. Whatever a part of ours or a library says, what tells who and where the
+// volunteer is gets no further than here.
+func (c *cli) loggerOf(w *privacy.Writer) zerolog.Logger {
 	level, err := zerolog.ParseLevel(c.LogLevel)
 	if err != nil {
 		level = zerolog.InfoLevel
@@ -87,9 +98,30 @@ func (c *cli) logger(w io.Writer) zerolog.Logger {
 		level = max(level, zerolog.WarnLevel)
 	}
 	if c.LogFormat == "console" {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.DateTime, NoColor: !isTerminal(w)}
+		w.To = zerolog.ConsoleWriter{Out: w.To, TimeFormat: time.DateTime, NoColor: !isTerminal(w.To)}
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}
+
+// configured are the addresses that the operator has written down himself, and expects in a log: of the page and
+// of receivers.
+func (c *cli) configured(cfg *config.Config) (out []netip.Addr) {
+	add := func(host string) {
+		if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+			out = append(out, a)
+		}
+	}
+	for _, address := range c.listen(cfg) {
+		if i := strings.LastIndexByte(address, ':'); i >= 0 {
+			add(address[:i])
+		}
+	}
+	for _, u := range []*url.URL{cfg.Push.Metrics.URL, cfg.Push.Evidence.URL} {
+		if u != nil {
+			add(u.Hostname())
+		}
+	}
+	return out
 }
 
 func isTerminal(w any) bool {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 )
@@ -21,8 +22,11 @@ const (
 // injector or another program could plausibly send, and no more than a flood must cost.
 const mostOfStrangers = 16
 
-// STUNAnswer is what a server of STUN let us measure. Our address, which it tells, is not in it.
+// STUNAnswer is what a server of STUN let us measure.
 type STUNAnswer struct {
+	// Mapped is the address under which the server says to see us; invalid where there was no answer. It is
+	// for taking it out of records, and nothing proves it.
+	Mapped netip.Addr
 	// RTT is the time from the request to its answer; 0 where there was no answer, and where more than one
 	// request was sent: all have the same transaction, so nobody knows which one was answered (Karn's
 	// algorithm, RFC 8489, section 6.2.1).
@@ -104,8 +108,9 @@ func (t *stunTransaction) await(ctx context.Context, conn net.Conn, until time.T
 			return err
 		}
 		t.Received += n
-		reason, err := t.id.answeredBy(b[:n])
+		mapped, reason, err := t.id.answeredBy(b[:n])
 		if reason == "" {
+			t.Mapped = mapped
 			return err
 		}
 		if t.stranger == nil {

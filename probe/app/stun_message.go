@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"net/netip"
+	"slices"
 )
 
 // stunID is the transaction of a message.
@@ -63,28 +64,29 @@ func stunAttributes(b []byte) iter.Seq2[uint16, []byte] {
 	}
 }
 
-// answeredBy says why a datagram is not the answer to a binding request; where it is one, the reason is
-// empty, and the error is *Refused for an error response. The address that a success tells has to be
-// there, and is not looked at. Attributes that we don't know are no matter, though section 6.3.3 gives up
-// for some of them: we use nothing of what the answer says.
-func (id stunID) answeredBy(b []byte) (reason string, err error) {
+// answeredBy gives the address that the answer to a binding request tells, or says why a datagram is not that
+// answer; where it is one, the reason is empty, and the error is *Refused for an error response. Attributes that
+// we don't know are no matter, though section 6.3.3 gives up for some of them: we use nothing else of what the
+// answer says.
+func (id stunID) answeredBy(b []byte) (mapped netip.Addr, reason string, err error) {
 	kind, of, attributes, ok := parseSTUN(b)
 	switch {
 	case !ok:
-		return "no STUN message", nil
+		return mapped, "no STUN message", nil
 	case of != id:
-		return "a STUN message of another transaction", nil
+		return mapped, "a STUN message of another transaction", nil
 	case kind != stunBindingSuccess && kind != stunBindingError:
-		return "a STUN message that is no binding response", nil
+		return mapped, "a STUN message that is no binding response", nil
 	}
-	var address bool
 	code := 0
 	for kind, value := range stunAttributes(attributes) {
 		switch kind {
 		case 0:
-			return "a STUN message whose attributes are cut short", nil
+			return mapped, "a STUN message whose attributes are cut short", nil
 		case stunMappedAddress, stunXORMappedAddress:
-			address = address || isSTUNAddress(value)
+			if a := id.address(value, kind == stunXORMappedAddress); a.IsValid() {
+				mapped = a
+			}
 		case stunErrorCode:
 			if code == 0 {
 				code = stunCode(value)
@@ -92,19 +94,30 @@ func (id stunID) answeredBy(b []byte) (reason string, err error) {
 		}
 	}
 	switch {
-	case kind == stunBindingSuccess && !address:
-		return "a STUN success without an address", nil
+	case kind == stunBindingSuccess && !mapped.IsValid():
+		return mapped, "a STUN success without an address", nil
 	case kind == stunBindingSuccess:
-		return "", nil
+		return mapped, "", nil
 	case code == 0:
-		return "a STUN error without a code", nil
+		return mapped, "a STUN error without a code", nil
 	}
-	return "", &Refused{Code: int32(code)}
+	return mapped, "", &Refused{Code: int32(code)}
 }
 
-// isSTUNAddress says whether this is the value of an attribute that tells an address (section 14.1).
-func isSTUNAddress(b []byte) bool {
-	return len(b) == 8 && b[1] == 1 || len(b) == 20 && b[1] == 2
+// address reads the value of an attribute that tells an address (sections 14.1 and 14.2); invalid where it is none.
+func (id stunID) address(value []byte, masked bool) netip.Addr {
+	if !(len(value) == 8 && value[1] == 1 || len(value) == 20 && value[1] == 2) {
+		return netip.Addr{}
+	}
+	b := slices.Clone(value[4:])
+	if masked {
+		mask := append(binary.BigEndian.AppendUint32(nil, stunCookie), id[:]...)
+		for i := range b {
+			b[i] ^= mask[i]
+		}
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a.Unmap()
 }
 
 // stunCode is the code of an ERROR-CODE, 300 to 699 (section 14.8); 0 where there is none.

@@ -50,12 +50,13 @@ func TestSTUNVectors(t *testing.T) {
 		{rfc5769IPv6, "[2001:db8:1234:5678:11:2233:4455:6677]:32853"},
 	} {
 		message := unhex(t, c.message)
-		if reason, err := stunID(request[8:20]).answeredBy(message); reason != "" || err != nil {
-			t.Errorf("%s: %q, %v", c.from, reason, err)
+		from := netip.MustParseAddrPort(c.from).Addr().Unmap()
+		if mapped, reason, err := stunID(request[8:20]).answeredBy(message); mapped != from || reason != "" || err != nil {
+			t.Errorf("%s: %v, %q, %v", c.from, mapped, reason, err)
 		}
 		answer := ServeSTUN(request, netip.MustParseAddrPort(c.from))
-		if reason, err := stunID(request[8:20]).answeredBy(answer); reason != "" || err != nil {
-			t.Errorf("%s: our own: %q, %v", c.from, reason, err)
+		if mapped, reason, err := stunID(request[8:20]).answeredBy(answer); mapped != from || reason != "" || err != nil {
+			t.Errorf("%s: our own: %v, %q, %v", c.from, mapped, reason, err)
 		}
 		i := bytes.Index(message, []byte{0, stunXORMappedAddress, 0})
 		if want := message[i : i+4+int(message[i+3])]; !bytes.Equal(answer[stunHeader:], want) {
@@ -108,7 +109,7 @@ func TestSTUNStrangers(t *testing.T) {
 		{"a code too high", message(stunBindingError, "\x00\x09\x00\x04\x00\x00\x07\x00"), "a STUN error without a code", 0},
 		{"a code of three digits", message(stunBindingError, "\x00\x09\x00\x04\x00\x00\x04\x64"), "a STUN error without a code", 0},
 	} {
-		reason, err := id.answeredBy(c.packet)
+		_, reason, err := id.answeredBy(c.packet)
 		var code int32
 		if refused, ok := errors.AsType[*Refused](err); ok {
 			code = refused.Code
@@ -161,7 +162,7 @@ func TestSTUN(t *testing.T) {
 			time.Sleep(70 * time.Millisecond)
 			return answered(request)
 		})
-		if want := (STUNAnswer{RTT: 70 * time.Millisecond, Requests: 1, Sent: 20, Received: 32}); err != nil || got != want {
+		if want := (STUNAnswer{Mapped: netip.MustParseAddr("192.0.2.1"), RTT: 70 * time.Millisecond, Requests: 1, Sent: 20, Received: 32}); err != nil || got != want {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 	})
@@ -184,7 +185,7 @@ func TestSTUNRetransmits(t *testing.T) {
 			}
 			return answered(request)
 		})
-		if want := (STUNAnswer{Requests: 7, Sent: 140, Received: 32}); err != nil || got != want {
+		if want := (STUNAnswer{Mapped: netip.MustParseAddr("192.0.2.1"), Requests: 7, Sent: 140, Received: 32}); err != nil || got != want {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 		ms := time.Millisecond
@@ -291,16 +292,16 @@ func FuzzSTUN(f *testing.F) {
 		if len(b) >= stunHeader {
 			id = stunID(b[8:stunHeader])
 		}
-		reason, err := id.answeredBy(b)
+		_, reason, err := id.answeredBy(b)
 		if refused, ok := errors.AsType[*Refused](err); err != nil && (!ok || refused.Code < 300 || refused.Code > 699 || reason != "") {
 			t.Errorf("got %q, %v", reason, err)
 		}
 		id[0] ^= 1
-		if reason, _ := id.answeredBy(b); reason == "" {
+		if _, reason, _ := id.answeredBy(b); reason == "" {
 			t.Error("answered by a message of another transaction")
 		}
 		if answer := ServeSTUN(b, netip.MustParseAddrPort("192.0.2.1:1")); answer != nil {
-			if reason, err := stunID(b[8:stunHeader]).answeredBy(answer); reason != "" || err != nil {
+			if _, reason, err := stunID(b[8:stunHeader]).answeredBy(answer); reason != "" || err != nil {
 				t.Errorf("our own answer is none: %q, %v", reason, err)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/privacy"
 )
 
 // Options say which world is wanted. The zero value is a world with a resolver and example.com.
@@ -39,6 +40,8 @@ type Options struct {
 	NAT64 bool
 	// Tunnel: the vantage's default route is a VPN. Nothing else changes: what censors stands behind its exit.
 	Tunnel bool
+	// Own is what tells who the volunteer is, beside what every world's vantage has (Home).
+	Own privacy.Own
 	// Roams, if set, is when the vantage moves to another network (Network.Roam).
 	Roams time.Duration
 }
@@ -56,6 +59,7 @@ type World struct {
 	resolvers []netip.AddrPort
 	behind    []netip.AddrPort // the stub
 	tunnel    bool
+	home      privacy.Own
 
 	alive context.Context // ends with the world
 	end   context.CancelFunc
@@ -135,7 +139,7 @@ func (w *World) configure(o Options, p *plan) {
 	slices.SortFunc(w.machines, func(a, b *machine) int { return a.address.Compare(b.address) })
 	w.network.SetAccess(o.Access)
 	w.network.Roam(o.Roams)
-	w.tunnel = o.Tunnel
+	w.tunnel, w.home = o.Tunnel, Home().With(o.Own)
 	for _, m := range w.machines {
 		w.network.SetPath(m.path())
 	}
@@ -156,6 +160,7 @@ func (w *World) Host() probe.Host {
 		SystemResolvers: func() ([]netip.AddrPort, error) { return slices.Clone(w.resolvers), nil },
 		StubUpstreams:   func() ([]netip.AddrPort, error) { return slices.Clone(w.behind), nil },
 		Network:         w.here,
+		Own:             func() privacy.Own { return w.home },
 		Pinned:          func(name string) []netip.Addr { return w.pins[name] },
 		Routable:        w.network.Routable,
 		Roots:           w.Roots(),
