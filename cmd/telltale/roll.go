@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/measurements/delivery"
+	"github.com/telltale-probe/telltale/measurements/remotewrite"
+	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/probe"
+)
+
+// telling are the documents out of which what was pushed before would be pushed again: when a block began,
+// when the last round ended, which series there were.
+func telling() []string {
+	return append([]string{stateHistory, stateMetrics}, remotewrite.Remembered...)
+}
+
+// roll makes another vantage of this one for whoever receives what is pushed, and gives its id. Nothing that
+// is random, grows, or tells of a moment may be on both sides of it:
+//
+//   - What waits under the old id, metrics and evidence, is given up.
+//   - The networks' names get another key.
+//   - The histories begin anew, those of the findings' metrics too. To keep them under other names would not do:
+//     onsets are pushed to the millisecond, and a block that is confirmed at first sight is nobody's but of
+//     one who has looked before. It costs the hours until what stands is confirmed again, no more.
+//
+// Counters begin at 0 with each start. The evidence here, the ledger of what must be left alone and the budget
+// stay. The id is the last that changes: what ends halfway has told receivers nothing, and can be made again.
+func roll(s *store.Store) (id string, err error) {
+	if err := s.Forget([]string{remotewrite.Kind, delivery.EvidenceKind}, telling()); err != nil {
+		return "", err
+	}
+	if err := s.SaveKey(stateEpoch, probe.NewEpochKey()); err != nil {
+		return "", err
+	}
+	return newInstance(s)
+}
+
+// rollID gives this vantage another id at its receivers, and says what that can't change.
+func rollID(c *cli, t terminal) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	kept, err := store.Open(cfg.StorePath, store.Options{Retention: cfg.Retention, MaxSize: cfg.MaxSize, Log: c.logger(t.err)})
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("%w: stop 'telltale run' first", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }()
+	id, err := roll(kept)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(t.out, rolledText, id, cfg.StorePath, ofPlace(cfg))
+	return nil
+}
+
+// rolledText says what is another now, and by what a receiver can know this vantage all the same.
+const rolledText = `The new id is %s, in %s.
+Networks have new names, histories and onsets begin anew, and what waited under
+the old id is given up. By these a receiver can know you still:
+  - %s
+  - the password, token or certificate that you show it, your address if you use
+    no proxy, and a catalogue, hosts or resolvers that are yours alone
+  - what your line is like, and that one falls silent as the other begins: wait
+    some hours, or days, before 'telltale run'
+`
+
+// ofPlace is what the configuration says of the place.
+func ofPlace(cfg *config.Config) string {
+	var out []string
+	if v := cfg.Vantage; v.Country != "" && v.Country != "ZZ" {
+		out = append(out, "country "+v.Country)
+	}
+	if cfg.Vantage.ASN > 0 {
+		out = append(out, fmt.Sprintf("network AS%d", cfg.Vantage.ASN))
+	}
+	if cfg.Vantage.Label != "" {
+		out = append(out, fmt.Sprintf("label %q", cfg.Vantage.Label))
+	}
+	if len(out) == 0 {
+		return "nothing that [vantage] of the configuration says: it says nothing"
+	}
+	return "what [vantage] of the configuration says: " + strings.Join(out, ", ")
+}
