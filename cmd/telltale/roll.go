@@ -39,13 +39,24 @@ func roll(s *store.Store) (id string, err error) {
 	return newInstance(s)
 }
 
-// rollID gives this vantage another id at its receivers, and says what that can't change.
+// rollID gives this vantage another id at its receivers, and says what that can't change. With --store.path it
+// asks no config: one whose secrets systemd hands to the service alone can't be read here.
 func rollID(c *cli, t terminal) error {
 	cfg, err := c.config()
+	dir, place := c.StorePath, "what [vantage] of the configuration says"
+	if err == nil {
+		dir, place = cfg.StorePath, ofPlace(cfg)
+	} else if dir == "" {
+		return err
+	}
+	there, err := store.Exists(dir)
 	if err != nil {
 		return err
 	}
-	kept, err := store.Open(cfg.StorePath, store.Options{Retention: cfg.Retention, MaxSize: cfg.MaxSize, Log: c.logger(t.err)})
+	if !there { // a new one would have a new id, and the daemon's would go on
+		return usagef("there is no store in %s, so no id was changed: name the daemon's with --store.path (a package's is /var/lib/telltale)", dir)
+	}
+	kept, err := store.Open(dir, store.Options{Log: c.logger(t.err)}) // without bounds: no evidence goes
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w: stop 'telltale run' first", err)
 	}
@@ -57,7 +68,7 @@ func rollID(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(t.out, rolledText, id, cfg.StorePath, ofPlace(cfg))
+	_, _ = fmt.Fprintf(t.out, rolledText, id, dir, place)
 	return nil
 }
 
@@ -85,7 +96,7 @@ func ofPlace(cfg *config.Config) string {
 		out = append(out, fmt.Sprintf("label %q", cfg.Vantage.Label))
 	}
 	if len(out) == 0 {
-		return "nothing that [vantage] of the configuration says: it says nothing"
+		out = []string{"nothing"}
 	}
 	return "what [vantage] of the configuration says: " + strings.Join(out, ", ")
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -83,7 +85,9 @@ func (l *pushedLife) live() pushed {
 		l.t.Fatal(err)
 	}
 	defer d.push.close()
-	remembered := func(messages []store.Message, states map[string]any) error { return kept.EnqueueWith(states, messages...) }
+	remembered := func(messages []store.Message, states map[string]any) error {
+		return kept.EnqueueWith(states, messages...)
+	}
 	if _, err := d.push.recorder.Beat(time.Now(), 0, remembered); err != nil {
 		l.t.Fatal(err)
 	}
@@ -195,5 +199,47 @@ func TestRolledVantageIsAnother(t *testing.T) {
 		if at.Before(begun.Truncate(time.Millisecond)) {
 			t.Fatalf("it tells of %s, which was before it was rolled at %s", at, begun)
 		}
+	}
+}
+
+// Without STATE_DIRECTORY the packaged config leads to another place than the service's: there the command
+// makes no store whose id it could say is new. What it rolled, it names.
+func TestNewIDIsOfAStoreThatIsThere(t *testing.T) {
+	home := t.TempDir()
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"} {
+		t.Setenv(name, home)
+	}
+	t.Setenv("STATE_DIRECTORY", "")
+	code, out, errs := telltale(t, "", "consent", "--new-id", "--config.file=../../deploy/telltale.toml")
+	if code != exitUsage || out != "" || !strings.Contains(errs, config.StoreDir()) || !strings.Contains(errs, "--store.path") {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+	if made, err := os.ReadDir(home); err != nil || len(made) > 0 {
+		t.Errorf("it made %v, %v", made, err)
+	}
+
+	service := t.TempDir()
+	kept, err := store.Open(service, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := newInstance(kept)
+	if err := errors.Join(err, kept.Close()); err != nil {
+		t.Fatal(err)
+	}
+	// Its secret is where systemd puts it, while it runs.
+	secret := filepath.Join(home, "telltale.toml")
+	if err := os.WriteFile(secret, []byte("[push]\nurl = \"https://example.org/\"\nbearer_token_file = \"/run/credentials/none/token\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs = telltale(t, "", "consent", "--new-id", "--config.file="+secret, "--store.path="+service)
+	kept, err = store.Open(service, store.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.Close() }()
+	after, err := loadInstance(kept)
+	if err != nil || code != exitDone || after == before || !strings.Contains(out, after) || !strings.Contains(out, service) {
+		t.Errorf("exit %d, %s to %s, %q, %q: %v", code, before, after, out, errs, err)
 	}
 }
