@@ -89,7 +89,7 @@ func (p *Plan) pairs(ctx context.Context, s *sheet, t Target, sp spot, transport
 			s.skip(measurements.Skip{Target: t.ID, Layer: measurements.LayerHTTP, Family: measurements.FamilyOf(sp.addr), Endpoint: ep.String(), Reason: measurements.SkipBudget})
 			return last
 		}
-		c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin, trial: s.trial()}}
+		c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin, trial: s.trial()}, triggered: p.triggered(place)}
 		target, neutral := c.pair(ctx, t, sp.host, transport)
 		if target == nil {
 			return goodput{}

@@ -10,6 +10,7 @@ import (
 	"github.com/telltale-probe/telltale/measurements/remotewrite"
 	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // telling are the documents out of which what was pushed before would be pushed again: when a block began,
@@ -27,16 +28,31 @@ func telling() []string {
 //     onsets are pushed to the millisecond, and a block that is confirmed at first sight is nobody's but of
 //     one who has looked before. It costs the hours until what stands is confirmed again, no more.
 //
-// Counters begin at 0 with each start. The evidence here, the ledger of what must be left alone and the budget
-// stay. The id is the last that changes: what ends halfway has told receivers nothing, and can be made again.
+// Counters begin at 0 with each start. The evidence here, the budget and the ledger of what must be left alone
+// stay; records tell no more when that failed. The id is the last that changes: what ends halfway has told
+// receivers nothing, and can be made again.
 func roll(s *store.Store) (id string, err error) {
 	if err := s.Forget([]string{remotewrite.Kind, delivery.EvidenceKind}, telling()); err != nil {
+		return "", err
+	}
+	if err := hush(s); err != nil {
 		return "", err
 	}
 	if err := s.SaveKey(stateEpoch, probe.NewEpochKey()); err != nil {
 		return "", err
 	}
 	return newInstance(s)
+}
+
+// hush keeps what must be left alone, and lets no record tell how long ago it failed. A ledger that can't be
+// read is none for the daemon, either.
+func hush(s *store.Store) error {
+	var ledger []schedule.Entry
+	if err := s.LoadState(stateLedger, &ledger); err != nil {
+		return s.Forget(nil, []string{stateLedger})
+	}
+	schedule.Hush(ledger)
+	return s.SaveState(stateLedger, ledger)
 }
 
 // rollID gives this vantage another id at its receivers, and says what that can't change. With --store.path it

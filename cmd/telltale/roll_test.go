@@ -192,6 +192,10 @@ func TestRolledVantageIsAnother(t *testing.T) {
 	if same := both(before, third.ids(l.cfg)); len(same) > 0 {
 		t.Errorf("the rolled vantage is known by %q", same)
 	}
+	tells := func(p *pushed) bool { return strings.Contains(strings.Join(p.evidence, ""), `"since_trigger"`) }
+	if !tells(&second) || tells(&third) { // of a time before
+		t.Errorf("how long ago something failed is told after a restart %v, after the roll %v", tells(&second), tells(&third))
+	}
 	if slices.ContainsFunc(third.metrics, func(line string) bool { return strings.Contains(line, "store_size") }) {
 		t.Error("the store's size, which goes on, is pushed")
 	}
