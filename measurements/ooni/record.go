@@ -89,7 +89,7 @@ func annotations(m *measurements.Measurement) map[string]string {
 	if m.Vantage.Tunnel {
 		out["tunnel"] = "true"
 	}
-	for key, value := range map[string]string{"vcs_revision": m.Software.Revision, "epoch": m.Vantage.Epoch, "label": m.Vantage.Label} {
+	for key, value := range map[string]string{"vcs_revision": m.Software.Revision, "epoch": m.Vantage.Epoch, "label": m.Vantage.Label, "network_type": networkType(m.Vantage.Access)} {
 		if value != "" {
 			out[key] = value
 		}
