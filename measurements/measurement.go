@@ -83,6 +83,19 @@ type Software struct {
 	GoVersion    string `json:"go_version,omitempty"`
 }
 
+// Access is how this machine is connected, as far as the platform tells without rights: never by which
+// interface, and to nobody's network by name. A telephone on a cable, and a virtual machine, look wired.
+type Access string
+
+// The ways of access.
+const (
+	AccessUnknown Access = "" // bridges, a container's pair of interfaces, PPP, and where the platform does not say
+	AccessWiFi    Access = "wifi"
+	AccessWired   Access = "wired"
+	AccessMobile  Access = "mobile"
+	AccessTunnel  Access = "tunnel" // whatever it goes through
+)
+
 // Vantage is what the volunteer chose to say about the place. Never an address.
 type Vantage struct {
 	Country string `json:"country,omitempty"`
@@ -91,6 +104,8 @@ type Vantage struct {
 	Epoch   string `json:"epoch,omitempty"` // a change of network starts a new one; "" offline, or not known
 	// Tunnel: a VPN is the default route. The place is not home then, and has no country, network or label.
 	Tunnel bool `json:"tunnel,omitempty"`
+	// Access is how the network is reached, by the way that names it.
+	Access Access `json:"access,omitempty"`
 	// Moved: at the end of the round the network was another than at its start, whose epoch this is.
 	Moved bool `json:"moved,omitempty"`
 }

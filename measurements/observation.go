@@ -161,6 +161,10 @@ type Observation struct {
 	Started time.Time `json:"started"`
 	// Duration of the step; for a failure, the time until it showed.
 	Duration Seconds `json:"duration"`
+	// SinceTrigger is how long before this step a target of ours had failed at the same (transport, ip, port),
+	// before this visit: what fails within minutes of that may be residual blocking, not the name (Bock et al.,
+	// WOOT 2021). 0 where none is known to have failed within a day.
+	SinceTrigger Seconds `json:"since_trigger,omitempty"`
 	// Sent and Received count payload bytes of this step (not headers below TCP or UDP).
 	Sent     int64 `json:"sent"`
 	Received int64 `json:"received"`

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // chain is the steps on one connection, one after the other, until one fails. It notes each.
@@ -18,6 +20,9 @@ type chain struct {
 	ep   netip.AddrPort
 	// roots are the target's own; none: the host's.
 	roots []*x509.Certificate
+
+	// triggered is when a target of ours failed here last, before this visit; zero where none is known.
+	triggered time.Time
 
 	padding int // of requests in clear
 
@@ -33,7 +38,20 @@ type chain struct {
 // alpn is what our hello offers over TCP: what a browser offers.
 var alpn = []string{"h2", "http/1.1"}
 
-func (c chain) note(o measurements.Observation) { c.s.note(c.role, o) }
+func (c chain) note(o measurements.Observation) {
+	if !c.triggered.IsZero() {
+		o.SinceTrigger = measurements.Seconds(o.Started.Sub(c.triggered))
+	}
+	c.s.note(c.role, o)
+}
+
+// triggered is when a target failed at a place last; zero where that is not known.
+func (p *Plan) triggered(place schedule.Place) time.Time {
+	if p.Ledger == nil {
+		return time.Time{}
+	}
+	return p.Ledger.Triggered(place)
+}
 
 // step bounds one step by the plan's timeout. Where it is silent for long, neutral hosts of the gate are asked what
 // they hear meanwhile.

@@ -170,7 +170,6 @@ func (c chain) ping(ctx context.Context) {
 	sctx, cancel := context.WithTimeout(ctx, c.p.Timeout/pingShare)
 	defer cancel()
 	o := c.p.Host.VersionPing(sctx, c.ep)
-	r := c.role
-	r.control, r.conn = measurements.V, c.s.conn()
-	c.s.note(r, o)
+	c.role.control, c.role.conn = measurements.V, c.s.conn()
+	c.note(o)
 }

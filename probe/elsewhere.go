@@ -149,7 +149,7 @@ func (p *Plan) elsewhere(ctx context.Context, s *sheet, t Target, died *measurem
 		s.skip(measurements.Skip{Target: t.ID, Layer: died.Layer(), Family: died.Family, Endpoint: ep.String(), Reason: reason})
 		return
 	}
-	c := chain{p: p, s: s, ep: ep, role: role{target: t.ID, control: measurements.N, trial: s.trial(), origin: measurements.FromHelper}}
+	c := chain{p: p, s: s, ep: ep, role: role{target: t.ID, control: measurements.N, trial: s.trial(), origin: measurements.FromHelper}, triggered: p.triggered(place)}
 	in := TLSInput{Name: neutralFor(Target{}, died.Name), Shape: died.TLS.Shape, Key: key}
 	if !c.shake(ctx, transport, in) {
 		p.helpers.setDeaf(place)

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/telltale-probe/telltale/measurements"
 )
 
 // Network is what the platform knows of the network that this machine is on. Reading it sends nothing.
@@ -29,6 +31,8 @@ type Network struct {
 type Way struct {
 	Interface string
 	Kind      Kind
+	// Access is told to readers, and names no network: a cable to the same router leads to the same one.
+	Access measurements.Access
 	// Gateway is the next hop of the default route; invalid where it has none, or where it is not known.
 	Gateway netip.Addr
 	// GatewayMAC is as the table of neighbours has it; nil until something was sent there lately.
@@ -58,6 +62,14 @@ func (n Network) Offline() bool { return !n.IPv4.exists() && !n.IPv6.exists() }
 // then another place than this one (DESIGN section 4, local.tunnel). A tunnel for some addresses alone,
 // as to a company's own, is none.
 func (n Network) Tunnel() bool { return n.IPv4.Kind == Tunnel || n.IPv6.Kind == Tunnel }
+
+// Access is that of the way that names the network.
+func (n Network) Access() measurements.Access {
+	if n.Tunnel() {
+		return measurements.AccessTunnel
+	}
+	return n.first().Access
+}
 
 // first is the way that names the network: IPv6 comes and goes with router advertisements.
 func (n Network) first() Way {

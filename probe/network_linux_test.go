@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/kerneltest"
 )
 
@@ -133,5 +134,28 @@ func TestGateway(t *testing.T) {
 	}
 	if got := k.neighbour("wlan0", gateway); got != nil {
 		t.Errorf("an entry that is not complete: %s", got)
+	}
+}
+
+// Access by what Linux 6.x has of interfaces in sysfs; names say nothing.
+func TestAccessOfInterface(t *testing.T) {
+	t.Parallel()
+	root := kernelOf(t, map[string]string{
+		"a/uevent": "DEVTYPE=wlan\nINTERFACE=a\nIFINDEX=3\n", "a/device/x": "", "a/type": "1\n", "a/phy80211/name": "phy0\n",
+		"b/uevent": "INTERFACE=b\n", "b/wireless/status": "0\n", "b/device/x": "", "b/type": "1\n",
+		"c/uevent": "INTERFACE=c\nIFINDEX=2\n", "c/device/x": "", "c/type": "1\n",
+		"d/uevent": "DEVTYPE=wwan\nINTERFACE=d\n", "d/device/x": "", "d/type": "1\n",
+		"e/uevent": "DEVTYPE=bridge\nINTERFACE=e\n", "e/type": "1\n",
+		"eth0/uevent": "INTERFACE=eth0\n", "eth0/type": "1\n",
+		"g/uevent": "DEVTYPE=bond\nINTERFACE=g\n", "g/device/x": "", "g/type": "1\n",
+		"h/uevent": "INTERFACE=h\n", "h/device/x": "", "h/type": "32\n",
+	})
+	for name, want := range map[string]measurements.Access{
+		"a": measurements.AccessWiFi, "b": measurements.AccessWiFi, "c": measurements.AccessWired, "d": measurements.AccessMobile,
+		"e": "", "eth0": "", "g": "", "h": "", "gone": "",
+	} {
+		if got := root.access(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
 	}
 }

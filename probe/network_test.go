@@ -13,7 +13,7 @@ import (
 // atHome is a household's network, as a machine in it sees it.
 func atHome() Network {
 	return Network{
-		IPv4: Way{Interface: "wlan0", Kind: Link, Gateway: netip.MustParseAddr("192.168.1.1"),
+		IPv4: Way{Interface: "wlan0", Kind: Link, Access: measurements.AccessWiFi, Gateway: netip.MustParseAddr("192.168.1.1"),
 			GatewayMAC: net.HardwareAddr{2, 0, 0x5e, 0, 0, 1}, Local: netip.MustParseAddr("192.168.1.23")},
 		IPv6: Way{Interface: "wlan0", Kind: Link, Gateway: netip.MustParseAddr("fe80::1%wlan0"),
 			Local: netip.MustParseAddr("2001:db8:1:1::5c3f")},
@@ -93,20 +93,23 @@ func TestVantageOfARound(t *testing.T) {
 	noMAC.IPv4.GatewayMAC = nil
 	tunnel.IPv4 = Way{Interface: "tun0", Kind: Tunnel}
 	work.IPv4.Gateway = netip.MustParseAddr("10.0.0.1")
+	plugged := atHome()
+	plugged.IPv4.Interface, plugged.IPv4.Access = "eth0", measurements.AccessWired
 	p := &Plan{EpochKey: homeKey, Vantage: measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic"}}
 	for _, test := range []struct {
 		name          string
 		before, after Network
 		want          measurements.Vantage
 	}{
-		{"at home", atHome(), atHome(), measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey)}},
-		{"the MAC came later", noMAC, atHome(), measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey)}},
-		{"the MAC was forgotten", atHome(), noMAC, measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey)}},
-		{"moved", atHome(), work, measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey), Moved: true}},
-		{"went offline", atHome(), Network{}, measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey), Moved: true}},
+		{"at home", atHome(), atHome(), measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey), Access: measurements.AccessWiFi}},
+		{"the MAC came later", noMAC, atHome(), measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey), Access: measurements.AccessWiFi}},
+		{"the MAC was forgotten", atHome(), noMAC, measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey), Access: measurements.AccessWiFi}},
+		{"moved", atHome(), work, measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey), Access: measurements.AccessWiFi, Moved: true}},
+		{"went offline", atHome(), Network{}, measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey), Access: measurements.AccessWiFi, Moved: true}},
+		{"a cable was plugged in", atHome(), plugged, measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic", Epoch: atHome().Epoch(homeKey)}},
 		{"offline", Network{}, Network{}, measurements.Vantage{Country: "NL", ASN: 64496, Label: "attic"}},
-		{"through a tunnel", tunnel, tunnel, measurements.Vantage{Epoch: tunnel.Epoch(homeKey), Tunnel: true}},
-		{"into a tunnel", atHome(), tunnel, measurements.Vantage{Epoch: atHome().Epoch(homeKey), Tunnel: true, Moved: true}},
+		{"through a tunnel", tunnel, tunnel, measurements.Vantage{Epoch: tunnel.Epoch(homeKey), Tunnel: true, Access: measurements.AccessTunnel}},
+		{"into a tunnel", atHome(), tunnel, measurements.Vantage{Epoch: atHome().Epoch(homeKey), Tunnel: true, Moved: true, Access: measurements.AccessTunnel}},
 	} {
 		if got := p.vantage(test.before, test.after, &measurements.Measurement{}); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)

@@ -3,6 +3,8 @@ package probe
 import (
 	"net"
 	"net/netip"
+
+	"github.com/telltale-probe/telltale/measurements"
 )
 
 // abroad4 is nobody's address as well (RFC 5737), of another range than nobody4: that one is what labs
@@ -44,8 +46,15 @@ func wayTo(to netip.Addr) Way {
 		return Way{}
 	}
 	w := Way{Interface: i.Name, Kind: kindOf(i), Local: local}
-	if w.Kind == Link {
+	switch w.Kind {
+	case Link:
+		w.Access = accessOf(i)
 		w.Gateway, w.GatewayMAC = gatewayOf(i, local.Is6())
+	case Mobile:
+		w.Access = measurements.AccessMobile
+	case Tunnel:
+		w.Access = measurements.AccessTunnel
+	case PPP: // a telephone line as well as a modem's
 	}
 	return w
 }

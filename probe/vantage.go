@@ -28,8 +28,11 @@ func (p *Plan) vantage(before, after Network, gate *measurements.Measurement) me
 		// The gateway's MAC may have been learnt only by the round's own packets.
 		v.Epoch = after.Epoch(p.EpochKey)
 	}
+	if v.Access = before.Access(); !v.Moved && v.Access != after.Access() {
+		v.Access = measurements.AccessUnknown // a cable was plugged in
+	}
 	if v.Tunnel = before.Tunnel() || after.Tunnel() || measurements.FakeAddresses(gate); v.Tunnel {
-		v.Country, v.ASN, v.Label = "", 0, ""
+		v.Country, v.ASN, v.Label, v.Access = "", 0, "", measurements.AccessTunnel
 	}
 	return v
 }

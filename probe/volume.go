@@ -73,8 +73,11 @@ func (g goodput) differ() bool { return g.target*slowerBy <= g.neutral || g.slow
 // least are made however alike the two are, and transferPairs where they differ.
 func (p *Plan) pairs(ctx context.Context, s *sheet, t Target, sp spot, transport string, least int) (last goodput) {
 	ep := netip.AddrPortFrom(sp.addr, t.Ports[0])
-	place := schedule.Place{Transport: transport, Endpoint: ep}
-	unlock := p.places.lock(transport, ep)
+	place := schedule.Place{Transport: "tcp", Endpoint: ep}
+	if transport == "quic" {
+		place.Transport = "udp" // the visit's own: a failure of either lets both rest
+	}
+	unlock := p.places.lock(place.Transport, ep)
 	defer unlock()
 	release, ok := slot(ctx, p.slots)
 	defer release()
@@ -86,7 +89,7 @@ func (p *Plan) pairs(ctx context.Context, s *sheet, t Target, sp spot, transport
 			s.skip(measurements.Skip{Target: t.ID, Layer: measurements.LayerHTTP, Family: measurements.FamilyOf(sp.addr), Endpoint: ep.String(), Reason: measurements.SkipBudget})
 			return last
 		}
-		c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin, trial: s.trial()}}
+		c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin, trial: s.trial()}, triggered: p.triggered(place)}
 		target, neutral := c.pair(ctx, t, sp.host, transport)
 		if target == nil {
 			return goodput{}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/config"
-	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/probe"
 )
 
@@ -154,7 +152,7 @@ this machine, and neutral hosts and resolvers beside them. What that means:
 // consentCmd records the answer.
 type consentCmd struct {
 	Accept bool `help:"Record the answer yes without asking."`
-	NewID  bool `name:"new-id" help:"Draw another random id for what is pushed, and do no more. The daemon must be stopped."`
+	NewID  bool `name:"new-id" help:"Make what is pushed from now on look like another vantage: another random id, and nothing remembered. The daemon must be stopped."`
 }
 
 // Run shows what running this means, asks, and records a yes in the config file.
@@ -181,28 +179,6 @@ func (k *consentCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(t.out, "Recorded in %s.\n", path)
-	return nil
-}
-
-// rollID gives this vantage another id at its receivers.
-func rollID(c *cli, t terminal) error {
-	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
-	kept, err := store.Open(cfg.StorePath, store.Options{Retention: cfg.Retention, MaxSize: cfg.MaxSize, Log: c.logger(t.err, cfg, nil)})
-	if errors.Is(err, store.ErrLocked) {
-		return fmt.Errorf("%w: stop 'telltale run' first", err)
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { _ = kept.Close() }()
-	id, err := roll(kept)
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(t.out, "The new id is %s. What waited under the old one is given up.\n", id)
 	return nil
 }
 

@@ -58,13 +58,6 @@ func newInstance(in keep) (string, error) {
 	return id, in.SaveKey(stateInstance, id)
 }
 
-// roll gives the vantage another id. What waits under the old one is given up: delivered beside the new one
-// it would say that both are the same.
-func roll(s *store.Store) (string, error) {
-	id, err := newInstance(s)
-	return id, errors.Join(err, s.Delivered(remotewrite.Kind, math.MaxInt64))
-}
-
 // pusher sends what the daemon finds to the receivers of its configuration. Without one, or without consent,
 // it writes nothing down and sends nothing.
 type pusher struct {

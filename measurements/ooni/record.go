@@ -91,7 +91,7 @@ func annotations(m *measurements.Measurement) map[string]string {
 	}
 	for key, value := range map[string]string{
 		"vcs_revision": m.Software.Revision, "go_version": m.Software.GoVersion, "platform": platform(m.Software.OS), "architecture": m.Software.Architecture,
-		"epoch": m.Vantage.Epoch, "label": m.Vantage.Label,
+		"epoch": m.Vantage.Epoch, "label": m.Vantage.Label, "network_type": networkType(m.Vantage.Access),
 	} {
 		if value != "" {
 			out[key] = value

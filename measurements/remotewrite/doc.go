@@ -7,6 +7,6 @@
 //
 // Counters, gauges and classic histograms are written under the names and labels that a scrape gives them,
 // with job and instance besides. A series that is gone from the registry gets a stale marker. Native histograms
-// are left to those who scrape: they would be the same observations once more. What an info metric says of the
-// volunteer is what /metrics says; instance is a random id.
+// are left to those who scrape: they would be the same observations once more. The store's size stays here.
+// What an info metric says of the volunteer is what /metrics says; instance is a random id.
 package remotewrite

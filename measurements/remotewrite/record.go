@@ -23,6 +23,10 @@ const Kind = "metrics"
 // volunteer's machine is nobody else's concern.
 const Prefix = "telltale_"
 
+// unpushed is a metric that stays here as well. What the store takes on the disk goes on where an id was
+// rolled: by that number the new one would be known for the old one.
+const unpushed = Prefix + "store_size_bytes"
+
 // Job is the label job of what is written.
 const Job = "telltale"
 
@@ -31,6 +35,9 @@ const (
 	stateLast   = "remote-write-last"   // a time
 	stateSeries = "remote-write-series" // keys; written when they change
 )
+
+// Remembered are the names of the documents: whoever takes another instance begins without them.
+var Remembered = []string{stateLast, stateSeries}
 
 // maxAhead is how far the last time stamp may be ahead of the clock before it is forgotten: Prometheus
 // refuses what is more than ten minutes ahead of its own clock (web/api, maxAheadTime), so that a clock that

@@ -43,10 +43,10 @@ func (s *series) family() string {
 // staleMarker says that a series ended: a NaN of its own (prometheus.io/docs/specs/prw, "Stale Markers").
 var staleMarker = math.Float64frombits(0x7ff0000000000002)
 
-// expand gives the series of metric families as a scrape would, in their order.
+// expand gives the series of metric families as a scrape would, in their order, but for those that stay here.
 func expand(families []*dto.MetricFamily, prefix string, identity []string) (out []series) {
 	for _, f := range families {
-		if !strings.HasPrefix(f.GetName(), prefix) {
+		if !strings.HasPrefix(f.GetName(), prefix) || f.GetName() == unpushed {
 			continue
 		}
 		x := expander{family: f.GetName(), help: f.GetHelp(), identity: identity}

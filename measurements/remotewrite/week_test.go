@@ -190,6 +190,9 @@ func exposed(t testing.TB, g prometheus.Gatherer) map[string]float64 {
 	var b bytes.Buffer
 	e := expfmt.NewEncoder(&b, expfmt.NewFormat(expfmt.TypeOpenMetrics))
 	for _, f := range families {
+		if f.GetName() == "telltale_store_size_bytes" {
+			continue // stays here
+		}
 		if err := e.Encode(f); err != nil {
 			t.Fatal(err)
 		}

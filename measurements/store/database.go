@@ -100,7 +100,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), syncDir(filepath.Dir(path)))
+	return errors.Join(giveAway(f, filepath.Dir(path)), f.Close(), syncDir(filepath.Dir(path)))
 }
 
 // glance reads the newest rows of each table, by each index. All of a large database would take a small

@@ -117,6 +117,11 @@ type ack struct {
 	apps  int // measurements
 }
 
+// openBar is how long a start after a kill may take. The median holds it always, three orders of magnitude below;
+// a single one, of a machine that builds and tests on all its cores, may wait for the disk as long again, a few
+// times.
+const openBar = time.Second
+
 // A round that was acknowledged is there after kill -9, whole, with what was kept with it; one that was not
 // is there whole or not at all. The bar: a thousand kills (TELLTALE_KILLS=1000), start-up under a second.
 func TestKill(t *testing.T) {
@@ -158,12 +163,12 @@ func TestKill(t *testing.T) {
 	if acked < kills/2 {
 		t.Errorf("%d acknowledged rounds say little about %d kills", acked, kills)
 	}
-	most := 10 * time.Second // a busy machine is slow, but not so slow
+	most := 5 * openBar
 	if os.Getenv("TELLTALE_KILLS") != "" {
-		most = time.Second // who asks for the bar has a quiet one
+		most = openBar // who asks for the bar has a quiet machine
 	}
-	if worst := opening[len(opening)-1]; worst > most {
-		t.Errorf("opened in %v, want at most %v", worst, most)
+	if median, worst := opening[len(opening)/2], opening[len(opening)-1]; median > openBar || worst > most {
+		t.Errorf("opened in %v in the median, %v at most; want %v and %v", median, worst, openBar, most)
 	}
 }
 

@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 )
 
@@ -178,6 +181,35 @@ func (s *Store) Delivered(kind string, seq int64) error {
 	})
 	if err != nil {
 		return fmt.Errorf("store: outbox: %w", err)
+	}
+	return nil
+}
+
+// Forget gives up all messages of some kinds, delivered or not, and deletes documents by their names: all of
+// that or nothing. What was not there is no error.
+func (s *Store) Forget(kinds, states []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.write(func(tx *sql.Tx) error {
+		for _, kind := range kinds {
+			if _, err := tx.Exec("DELETE FROM outbox WHERE kind = ?", kind); err != nil {
+				return err
+			}
+		}
+		for _, name := range states {
+			if _, err := tx.Exec("DELETE FROM state WHERE name = ?", name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store: forgetting: %w", err)
+	}
+	for _, name := range states { // of the first format: LoadState would find it
+		if err := os.Remove(s.keyPath(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("store: forgetting: %w", err)
+		}
 	}
 	return nil
 }

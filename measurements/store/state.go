@@ -177,11 +177,17 @@ func readBounded(path string) ([]byte, error) {
 // or the new ones, never a mixture.
 func replace(path string, b []byte) error {
 	next := path + ".new"
-	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // of who was killed here
+		return err
+	}
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // never through another's link
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	err = giveAway(f, filepath.Dir(path))
+	if err == nil {
+		_, err = f.Write(b)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,6 +81,9 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("store: %s: %w", dir, err)
 	}
 	s.lock = lock
+	if err := giveAway(lock, dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %w", err), lock.Close())
+	}
 	if err := s.start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: %s: %w", dir, err), lock.Close())
 	}
@@ -92,6 +96,22 @@ func (s *Store) SetBounds(retention time.Duration, maxSize int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.options.Retention, s.options.MaxSize = retention, maxSize
+}
+
+// Exists says whether there is a store in a directory: a database, or keys or documents of the first format.
+// It makes nothing.
+func Exists(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("store: %w", err)
+	}
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		state, err := filepath.Match("state-*.json", e.Name())
+		return e.Name() == databaseName || state && err == nil
+	}), nil
 }
 
 // openToRead is content with a store that has no database yet: of the first format, of a daemon that waits

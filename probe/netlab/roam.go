@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe"
 )
 
@@ -56,9 +57,9 @@ func (n *Network) reach(ctx context.Context, network string, to netip.AddrPort, 
 
 // The networks that the vantage is on: its home's, and the one that it moves to.
 var (
-	homeGateway  = probe.Way{Interface: "wlan0", Kind: probe.Link, Gateway: homeRouter, GatewayMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}}
-	otherGateway = probe.Way{Interface: "wlan0", Kind: probe.Link, Gateway: netip.AddrFrom4([4]byte{10, 0, 0, 1}), GatewayMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}}
-	throughVPN   = probe.Way{Interface: "tun0", Kind: probe.Tunnel}
+	homeGateway  = probe.Way{Interface: "wlan0", Kind: probe.Link, Access: measurements.AccessWiFi, Gateway: homeRouter, GatewayMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}}
+	otherGateway = probe.Way{Interface: "wlan0", Kind: probe.Link, Access: measurements.AccessWiFi, Gateway: netip.AddrFrom4([4]byte{10, 0, 0, 1}), GatewayMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}}
+	throughVPN   = probe.Way{Interface: "tun0", Kind: probe.Tunnel, Access: measurements.AccessTunnel}
 )
 
 // here has the form of probe.Host.Network.

@@ -23,6 +23,8 @@ const counted = "any"
 type Entry struct {
 	Place
 	Failed time.Time `json:"failed"` // when T failed there last
+	// Untold: the place is left alone because of it, and no record tells of it (see Hush).
+	Untold bool `json:"untold,omitempty"`
 }
 
 // ledgerSize bounds the ledger. Chosen by us: several times the endpoints of a large catalogue,
@@ -34,7 +36,7 @@ const ledgerSize = 4096
 type Ledger struct {
 	mu       sync.Mutex
 	residual time.Duration
-	failed   map[Place]time.Time
+	failed   map[Place]trigger
 	day      map[netip.Addr][]time.Time // every failure of the last day, in order
 }
 
@@ -47,9 +49,10 @@ const (
 	mostFailures = 64 // kept of one address; with less residual time than a minute there may be more
 )
 
-// NewLedger makes an empty ledger. With a residual of 0 (the demo) nothing ever rests.
+// NewLedger makes an empty ledger. With a residual of 0 (the demo) nothing ever rests. What failed is
+// remembered all the same, for Triggered.
 func NewLedger(residual time.Duration) *Ledger {
-	return &Ledger{residual: max(residual, 0), failed: map[Place]time.Time{}, day: map[netip.Addr][]time.Time{}}
+	return &Ledger{residual: max(residual, 0), failed: map[Place]trigger{}, day: map[netip.Addr][]time.Time{}}
 }
 
 // Residual is how long a place rests.
@@ -71,12 +74,11 @@ func (l *Ledger) SetResidual(residual time.Duration) {
 func (l *Ledger) Fail(p Place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.residual == 0 {
-		return
-	}
 	now := time.Now()
-	l.keep(p, now)
-	l.count(p, now)
+	l.keep(p, trigger{at: now})
+	if l.residual > 0 {
+		l.count(p, now)
+	}
 }
 
 // Exhausted says whether one more failure at the place's address would put it under a penalty for more
@@ -134,22 +136,22 @@ func (l *Ledger) Rests(p Place) bool { return !l.Until(p).IsZero() }
 func (l *Ledger) Until(p Place) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	failed, ok := l.failed[p.unmapped()]
-	if !ok || l.rested(failed, time.Now()) {
+	last, ok := l.failed[p.unmapped()]
+	if !ok || l.rested(last.at, time.Now()) {
 		return time.Time{}
 	}
-	return failed.Add(l.residual)
+	return last.at.Add(l.residual)
 }
 
-// Snapshot lists the failures that still count: of places that rest, and of addresses that had too much
-// of the day; the oldest first.
+// Snapshot lists the failures that still count: of places that rest or have failed within a day, and of
+// addresses that had too much of it; the oldest first.
 func (l *Ledger) Snapshot() []Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.purge(time.Now())
 	entries := make([]Entry, 0, len(l.failed))
-	for p, failed := range l.failed {
-		entries = append(entries, Entry{Place: p, Failed: failed})
+	for p, last := range l.failed {
+		entries = append(entries, Entry{Place: p, Failed: last.at, Untold: last.untold})
 	}
 	now := time.Now()
 	for a, list := range l.day {
@@ -183,16 +185,16 @@ func (l *Ledger) Restore(entries []Entry) {
 			continue
 		}
 		known, ok := l.failed[e.unmapped()]
-		if !l.rested(failed, now) && (!ok || failed.After(known)) {
-			l.keep(e.Place, failed)
+		if !l.past(failed, now) && (!ok || failed.After(known.at)) {
+			l.keep(e.Place, trigger{failed, e.Untold})
 		}
 	}
 }
 
-// keep adds a place and holds the bound. When all entries still rest, the one that would have been
+// keep adds a place and holds the bound. When all entries still count, the one that would have been
 // free first goes: its censor is the likeliest to have forgotten us.
-func (l *Ledger) keep(p Place, failed time.Time) {
-	l.failed[p.unmapped()] = failed
+func (l *Ledger) keep(p Place, last trigger) {
+	l.failed[p.unmapped()] = last
 	if len(l.failed) <= ledgerSize {
 		return
 	}
@@ -200,7 +202,7 @@ func (l *Ledger) keep(p Place, failed time.Time) {
 	for len(l.failed) > ledgerSize {
 		var oldest Place
 		for q, t := range l.failed {
-			if first, ok := l.failed[oldest]; !ok || t.Before(first) {
+			if first, ok := l.failed[oldest]; !ok || t.at.Before(first.at) {
 				oldest = q
 			}
 		}
@@ -209,14 +211,19 @@ func (l *Ledger) keep(p Place, failed time.Time) {
 }
 
 func (l *Ledger) purge(now time.Time) {
-	for p, failed := range l.failed {
-		if l.rested(failed, now) {
+	for p, last := range l.failed {
+		if l.past(last.at, now) {
 			delete(l.failed, p)
 		}
 	}
 }
 
 func (l *Ledger) rested(failed, now time.Time) bool { return now.Sub(failed) >= l.residual }
+
+// past says that a failure counts for nothing any more.
+func (l *Ledger) past(failed, now time.Time) bool {
+	return now.Sub(failed) >= max(penaltyDay, l.residual)
+}
 
 // unmapped makes ::ffff:192.0.2.1 and 192.0.2.1 one place: they are one on the wire.
 func (p Place) unmapped() Place {

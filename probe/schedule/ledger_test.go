@@ -71,9 +71,48 @@ func TestLedgerFailAgain(t *testing.T) {
 func TestLedgerOff(t *testing.T) {
 	l, p := NewLedger(0), tcp("192.0.2.1:443")
 	l.Fail(p)
-	if l.Rests(p) || len(l.Snapshot()) > 0 {
-		t.Error("rests although the residual time is 0")
+	if l.Rests(p) || len(resting(l)) > 0 || l.Triggered(p).IsZero() {
+		t.Error("rests although the residual time is 0, or is forgotten")
 	}
+}
+
+// The last failure at a place is known for a day, long after the place has rested, and over a restart. What
+// was hushed is left alone and not told, until it fails again.
+func TestLedgerTriggered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, p, never := NewLedger(residual), tcp("192.0.2.1:443"), tcp("192.0.2.2:443")
+		l.Fail(p)
+		failed := time.Now()
+		time.Sleep(23 * time.Hour)
+		again := NewLedger(residual)
+		again.Restore(l.Snapshot())
+		for name, l := range map[string]*Ledger{"now": l, "after a restart": again} {
+			if l.Rests(p) || !l.Triggered(p).Equal(failed) || !l.Triggered(never).IsZero() {
+				t.Errorf("%s: rests %v, failed at %v, want %v; another place at %v", name, l.Rests(p), l.Triggered(p), failed, l.Triggered(never))
+			}
+		}
+		time.Sleep(time.Hour)
+		if !l.Triggered(p).IsZero() || len(l.Snapshot()) > 0 {
+			t.Errorf("after a day it is known to have failed at %v", l.Triggered(p))
+		}
+		l.Fail(p)
+		entries := l.Snapshot()
+		Hush(entries)
+		hushed := NewLedger(residual)
+		hushed.Restore(entries)
+		if !hushed.Rests(p) || !hushed.Triggered(p).IsZero() {
+			t.Errorf("hushed: rests %v, tells of %v", hushed.Rests(p), hushed.Triggered(p))
+		}
+		once := NewLedger(residual)
+		once.Restore(hushed.Snapshot())
+		if !once.Triggered(p).IsZero() {
+			t.Error("a restart makes it talk")
+		}
+		hushed.Fail(p)
+		if hushed.Triggered(p).IsZero() {
+			t.Error("what failed since is not told")
+		}
+	})
 }
 
 // What rests before a restart rests after it, until the same moment, through JSON.
@@ -105,7 +144,7 @@ func TestLedgerRestart(t *testing.T) {
 
 // resting lists the entries of a snapshot that are places which rest.
 func resting(l *Ledger) []Entry {
-	return slices.DeleteFunc(l.Snapshot(), func(e Entry) bool { return e.Transport == counted })
+	return slices.DeleteFunc(l.Snapshot(), func(e Entry) bool { return e.Transport == counted || !l.Rests(e.Place) })
 }
 
 // A clock that was set back does not make a place rest for longer than the residual time, and an

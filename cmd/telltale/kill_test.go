@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements/store"
+)
+
+const (
+	// lives is how often the program is killed.
+	lives = 3
+	// healthyWithin is the bar of a start after a kill. It is held by the median, and by none missed by far: a
+	// machine that builds and tests on all its cores is slow at times.
+	healthyWithin = time.Second
+	healthyAtMost = 10 * healthyWithin
+)
+
+var (
+	servesAt = regexp.MustCompile(`metrics: (http://[^/]+)/metrics`)
+	// aRound is a line of a piped demo: when a round began, and what came of an app. It is written once the
+	// round is kept.
+	aRound = regexp.MustCompile(`^([0-9]{2}:[0-9]{2}:[0-9]{2}) telegram [a-z]+$`)
+)
+
+// The program itself, killed while it makes a round, has lost nothing of what it had said was kept when it is
+// started again, and is there again at once.
+func TestKilledInMidRound(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "telltale")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	dir := t.TempDir()
+	var said []string
+	var healthy []time.Duration
+	for range lives {
+		rounds, after := killedInMidRound(t, binary, dir)
+		said, healthy = append(said, rounds...), append(healthy, after)
+		wantRounds(t, dir, said)
+	}
+	slices.Sort(healthy)
+	t.Logf("%d rounds were said to be kept, healthy after %v", len(said), healthy)
+	if healthy[len(healthy)/2] > healthyWithin || healthy[len(healthy)-1] > healthyAtMost {
+		t.Errorf("healthy after %v, want %v in the median and %v at most", healthy, healthyWithin, healthyAtMost)
+	}
+}
+
+// killedInMidRound starts the demo, lets it keep a round, and kills it in the next. It gives when the rounds
+// began that it said it kept, and how long it took to be healthy.
+func killedInMidRound(t *testing.T, binary, dir string) (rounds []string, healthy time.Duration) {
+	t.Helper()
+	demo := exec.Command(binary, "demo", "--store.path="+dir, "--web.listen-address=127.0.0.1:0")
+	out, err := demo.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := time.AfterFunc(time.Minute, func() { _ = demo.Process.Kill() }) // whatever it waits for
+	defer stop.Stop()
+	killed := make(chan struct{})
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if at := servesAt.FindStringSubmatch(lines.Text()); at != nil {
+			if !strings.Contains(get(at[1]+"/-/healthy"), "healthy") {
+				t.Error("it says where it serves, and is not healthy")
+			}
+			healthy = time.Since(begun)
+			go func() {
+				defer close(killed)
+				inMidRound(at[1])
+				_ = demo.Process.Kill()
+			}()
+		}
+		if r := aRound.FindStringSubmatch(lines.Text()); r != nil {
+			rounds = append(rounds, r[1])
+		}
+	}
+	_ = demo.Wait() // it was killed
+	if healthy == 0 || len(rounds) == 0 || !stop.Stop() {
+		t.Fatalf("healthy after %v, %d rounds", healthy, len(rounds))
+	}
+	<-killed
+	return rounds, healthy
+}
+
+// inMidRound waits until one round was kept, and another one is being made.
+func inMidRound(url string) {
+	for kept := false; ; time.Sleep(20 * time.Millisecond) {
+		page := get(url + "/")
+		running := strings.Contains(page, "A round is being made now.")
+		if kept && running || page == "" && kept {
+			return
+		}
+		kept = kept || strings.Contains(page, "Next round:")
+	}
+}
+
+// get is what a page says; "" where nobody answers.
+func get(url string) string {
+	answer, err := http.Get(url)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, _ := io.ReadAll(answer.Body)
+	return string(text)
+}
+
+// wantRounds holds a store against the rounds that were said to be kept. All others are whole, too.
+func wantRounds(t *testing.T, dir string, said []string) {
+	t.Helper()
+	kept, err := store.Open(dir, store.Options{}) // as the next start does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.Close() }()
+	began, judged := map[string]bool{}, 0
+	for v, err := range kept.Verdicts() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		judged++
+		began[v.Verdict.Started.UTC().Format(time.TimeOnly)] = true
+	}
+	for _, at := range said {
+		if !began[at] {
+			t.Errorf("the round of %s is lost", at)
+		}
+	}
+	for r, err := range kept.Rounds() {
+		if err != nil || len(r.Apps) != len(demoConfig().Apps)+1 { // with the placebo
+			t.Errorf("round %s has %d apps: %v", r.ID, len(r.Apps), err)
+		}
+		judged--
+	}
+	if judged != 0 {
+		t.Errorf("%d verdicts more than rounds", judged)
+	}
+	if aside, _ := filepath.Glob(filepath.Join(dir, "*corrupt*")); aside != nil {
+		t.Errorf("set aside: %v", aside)
+	}
+}

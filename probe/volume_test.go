@@ -1,0 +1,36 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+// A place that rests is not touched by transfers either: those over QUIC are at the place of a visit over UDP.
+func TestTransfersLeaveRestingPlacesAlone(t *testing.T) {
+	ep := netip.MustParseAddrPort("192.0.2.1:443")
+	for transport, place := range map[string]string{"tcp": "tcp", "quic": "udp"} {
+		touched := 0
+		host := Host{Dial: func(context.Context, string, string) (net.Conn, error) {
+			touched++
+			return nil, net.UnknownNetworkError("none")
+		}}
+		p := &Plan{Host: host, Timeout: time.Second, Ledger: schedule.NewLedger(time.Minute), slots: make(chan struct{}, 1)}
+		s, target, sp := p.sheet(measurements.Round{}, "a"), Target{ID: "web", Ports: []uint16{ep.Port()}}, spot{addr: ep.Addr(), host: "a.example"}
+		p.pairs(t.Context(), s, target, sp, transport, 1)
+		if touched == 0 {
+			t.Errorf("%s: a place that does not rest is not measured", transport)
+		}
+		touched = 0
+		p.Ledger.Fail(schedule.Place{Transport: place, Endpoint: ep})
+		p.pairs(t.Context(), s, target, sp, transport, 1)
+		if touched > 0 {
+			t.Errorf("%s: a place that rests was touched", transport)
+		}
+	}
+}
