@@ -32,6 +32,9 @@ func (s *Server) Listen() error {
 	if s.config.SystemdSocket || s.listeners != nil {
 		return nil
 	}
+	if len(s.config.Listen) == 0 {
+		return web.ErrNoListeners
+	}
 	var opened []Listener
 	for _, address := range s.config.Listen {
 		l, err := net.Listen("tcp", address)
