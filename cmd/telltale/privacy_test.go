@@ -137,7 +137,7 @@ func newCorpus(t *testing.T) *corpus {
 		}
 		*to = u
 	}
-	c.daemon = &daemon{}
+	c.daemon = &daemon{view: web.View{Consent: true}}
 	log := (&cli{LogLevel: "debug", LogFormat: "json"}).loggerOf(&privacy.Writer{To: c.said, Own: leakedHome, Learnt: c.learnt.Load})
 	counted := newMetrics(cfg)
 	kept, err := store.Open(t.TempDir(), storeOptions(cfg, log, counted))

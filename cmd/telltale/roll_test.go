@@ -20,6 +20,7 @@ import (
 
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
 	"github.com/telltale-probe/telltale/probe/netlab"
 	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
@@ -79,7 +80,7 @@ func (l *pushedLife) live() pushed {
 		l.t.Fatal(err)
 	}
 	plan.Spread = 0
-	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, plan: plan, push: &pusher{log: zerolog.Nop(), store: kept, metrics: counted}}
+	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, plan: plan, view: web.View{Consent: true}, push: &pusher{log: zerolog.Nop(), store: kept, metrics: counted}}
 	d.restore()
 	if err := d.push.configure(l.t.Context(), l.cfg); err != nil {
 		l.t.Fatal(err)
