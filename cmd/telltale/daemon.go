@@ -115,6 +115,7 @@ func (d *daemon) round(ctx context.Context) {
 	d.mu.Unlock()
 
 	d.metrics.Observe(round, verdict)
+	d.metrics.PenaltyShare(plan.Ledger.WorstShare())
 	d.keep(&round, &verdict)
 	d.log.Info().Str("round", round.ID).Float64("seconds", verdict.DurationSeconds).Str("network", string(verdict.Network.State)).Msg("round judged")
 	if d.judged != nil {
@@ -159,6 +160,7 @@ func (d *daemon) restore() {
 	d.plan.EpochKey = d.epochKey()
 	d.metrics.Restore(state)
 	d.plan.Ledger.Restore(ledger)
+	d.metrics.PenaltyShare(d.plan.Ledger.WorstShare())
 	d.plan.Budget.Restore(budget)
 	probe.Resuspect(d.plan.Suspicion, &d.history)
 }

@@ -97,14 +97,14 @@ func TestLedgerRestart(t *testing.T) {
 		if after.Rests(early) || !after.Until(late).Equal(before.Until(late)) {
 			t.Errorf("early until %v, late until %v; want free, %v", after.Until(early), after.Until(late), before.Until(late))
 		}
-		if got := resting(after); len(got) != 1 || got[0].Place != late {
-			t.Errorf("snapshot %v, want %v alone", got, late)
+		if got := places(after); len(got) != 2 || got[0].Place != early || got[1].Place != late {
+			t.Errorf("snapshot %v, want %v and %v", got, early, late)
 		}
 	})
 }
 
-// resting lists the entries of a snapshot that are places which rest.
-func resting(l *Ledger) []Entry {
+// places lists the entries of a snapshot that are places.
+func places(l *Ledger) []Entry {
 	return slices.DeleteFunc(l.Snapshot(), func(e Entry) bool { return e.Transport == counted })
 }
 
@@ -137,13 +137,10 @@ func TestLedgerBounded(t *testing.T) {
 			l.Fail(place(i))
 			time.Sleep(time.Millisecond)
 		}
-		if n := len(resting(l)); n != ledgerSize {
-			t.Errorf("%d entries, want %d", n, ledgerSize)
+		if n, m := len(places(l)), len(l.penalties); n != ledgerSize || m != ledgerSize {
+			t.Errorf("%d places and %d addresses, want %d", n, m, ledgerSize)
 		}
-		if n := len(l.day); n > ledgerSize+1 {
-			t.Errorf("%d addresses, want %d at most", n, ledgerSize+1)
-		}
-		if l.Rests(place(9)) || !l.Rests(place(10)) {
+		if l.Rests(place(9)) || !l.Rests(place(10)) || l.Exhausted(place(9)) || !l.Exhausted(place(10)) {
 			t.Error("dropped others than the oldest")
 		}
 	})
@@ -155,9 +152,9 @@ func TestLedgerAgainstModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(1, 2))
 		l, last := NewLedger(residual), map[Place]time.Time{}
-		places := []Place{tcp("192.0.2.1:443"), tcp("192.0.2.1:80"), tcp("[2001:db8::1]:443"), {Transport: "udp", Endpoint: tcp("192.0.2.1:443").Endpoint}}
+		known := []Place{tcp("192.0.2.1:443"), tcp("192.0.2.1:80"), tcp("[2001:db8::1]:443"), {Transport: "udp", Endpoint: tcp("192.0.2.1:443").Endpoint}}
 		for range 5000 {
-			p := places[rnd.IntN(len(places))]
+			p := known[rnd.IntN(len(known))]
 			switch rnd.IntN(4) {
 			case 0:
 				l.Fail(p)
