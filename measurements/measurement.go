@@ -58,7 +58,7 @@ type Skip struct {
 // Reasons for a Skip.
 const (
 	SkipResidual = "residual"  // this (transport, ip, port) failed less than schedule.residual ago
-	SkipPenalty  = "penalty"   // our failures there would cost the household more than a twentieth of its day
+	SkipPenalty  = "penalty"   // it goes on failing there, and one more look is not due: a day has few that the household can bear
 	SkipBudget   = "budget"    // the daily budget is spent, or would be
 	SkipOffline  = "offline"   // the gate found no line at all
 	SkipNoFamily = "no_family" // this machine has no route for the family

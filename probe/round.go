@@ -239,6 +239,17 @@ func (p *Plan) step(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, p.Timeout)
 }
 
+// inherit takes over what another plan remembers, as far as the configuration does not say it anew.
+func (p *Plan) inherit(from *Plan) {
+	if p.Ledger != nil && from.Ledger != nil {
+		p.Ledger.Restore(from.Ledger.Snapshot())
+	}
+	if p.Budget != nil && from.Budget != nil {
+		p.Budget.Restore(from.Budget.Snapshot())
+	}
+	p.Suspicion, p.Rotation, p.EpochKey = from.Suspicion, from.Rotation, from.EpochKey
+}
+
 func (p *Plan) spend(out, in int64) {
 	if p.Budget != nil {
 		p.Budget.Spend(out + in)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/schedule"
@@ -34,6 +35,8 @@ type spot struct {
 	// neutral is the shape of control N's hello where both shapes are tried: one at the one address, the other
 	// at the other, so that N has spoken in each without a second N at one place.
 	neutral measurements.Shape
+	// among are the addresses that were given together with it, itself too: they may have turns.
+	among []netip.Addr
 }
 
 // measureTarget resolves a target's names, visits the addresses, and where anything fails asks
@@ -85,7 +88,7 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	}
 	// A watching daemon visits one address, and the others only after a failure, each with N before it:
 	// the traffic is a third less, and the failure is looked at more closely.
-	first, rest := p.split(first)
+	first, rest := p.split(p.inTurn(t, first))
 	worked := p.visitEach(ctx, s, t, first, p.wantsNeutral(s.key(t)))
 	if worked && p.wantsVolume(t) {
 		for _, sp := range first {
@@ -112,6 +115,21 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	p.visitEach(ctx, s, t, second, !p.Without[measurements.N])
 }
 
+// inTurn puts the address first at which something failed longest ago, where something did at each. Else chance
+// has decided: what works must not be seen more often than what fails.
+func (p *Plan) inTurn(t Target, spots []spot) []spot {
+	if p.Thorough || p.Ledger == nil {
+		return spots
+	}
+	failed := func(sp spot) time.Time {
+		return p.Ledger.Failed(schedule.Place{Transport: "tcp", Endpoint: netip.AddrPortFrom(sp.addr, t.Ports[0])})
+	}
+	if slices.ContainsFunc(spots, func(sp spot) bool { return failed(sp).IsZero() }) {
+		return spots
+	}
+	return slices.SortedStableFunc(slices.Values(spots), func(a, b spot) int { return failed(a).Compare(failed(b)) })
+}
+
 // split says which spots a round visits first, and which only after a failure.
 func (p *Plan) split(spots []spot) (first, rest []spot) {
 	if p.Thorough || len(spots) < 2 {
@@ -125,8 +143,15 @@ func pick(addrs []netip.Addr, f measurements.Family, host string, origin measure
 	var out []spot
 	for _, i := range rand.Perm(len(addrs)) {
 		if a := addrs[i].Unmap(); measurements.FamilyOf(a) == f && len(out) < maxAddresses && !a.IsLoopback() {
-			out = append(out, spot{a, host, origin, neutralShape(f, len(out))})
+			out = append(out, spot{addr: a, host: host, origin: origin, neutral: neutralShape(f, len(out))})
 		}
+	}
+	var among []netip.Addr
+	for i := range out {
+		among = append(among, out[i].addr)
+	}
+	for i := range out {
+		out[i].among = among
 	}
 	return out
 }
@@ -209,7 +234,12 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	defer unlock()
 	release, ok := slot(ctx, p.slots)
 	defer release()
-	if reason := p.barred(place, ok); reason != "" {
+	way := schedule.Way{Key: s.key(t), Family: measurements.FamilyOf(ep.Addr()), Transport: transport}
+	reason := p.barred(place, ok)
+	if reason == "" && p.early(way, place, sp.among) {
+		reason = measurements.SkipPenalty
+	}
+	if reason != "" {
 		s.skip(measurements.Skip{Target: t.ID, Layer: firstLayer(w), Family: measurements.FamilyOf(ep.Addr()), Endpoint: ep.String(), Reason: reason})
 		return true
 	}
@@ -231,8 +261,30 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	passed := c.visit(ctx, t, sp, w, neutral)
 	if !passed && p.Ledger != nil && ctx.Err() == nil {
 		p.Ledger.Fail(place)
+		if p.Suspicion != nil {
+			p.Suspicion.Failed(way, place)
+		}
 	}
 	return passed
+}
+
+// early says whether a place at which something goes on failing is not due yet: each look costs the household,
+// and a day has few (schedule.Ledger.Due). Where one address shows it, those that were given together have turns.
+func (p *Plan) early(way schedule.Way, place schedule.Place, among []netip.Addr) bool {
+	if p.Thorough || p.Ledger == nil || p.Ledger.Residual() == 0 || p.Suspicion == nil {
+		return false
+	}
+	f := p.Suspicion.Following(way)
+	if f.Since.IsZero() || p.Ledger.Failed(place).IsZero() {
+		return false
+	}
+	places := []schedule.Place{place}
+	for _, a := range among {
+		if f.Turns && a != place.Endpoint.Addr() {
+			places = append(places, schedule.Place{Transport: place.Transport, Endpoint: netip.AddrPortFrom(a, place.Endpoint.Port())})
+		}
+	}
+	return time.Now().Before(p.Ledger.Due(f.Since, places...))
 }
 
 // barred says why a place is left alone now; "" where it may be visited. ok: there is a slot to do it in.

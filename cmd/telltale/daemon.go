@@ -27,16 +27,13 @@ type daemon struct {
 	log     zerolog.Logger
 	store   *store.Store
 	metrics *metrics.Metrics
-	every   func() time.Duration // until the next round
-	begun   bool                 // a round was made since the start
-	push    *pusher              // nil: nothing is pushed
+	watch   *probe.Watch
+	push    *pusher // nil: nothing is pushed
 	// judged is told of every round.
 	judged func(*measurements.Round, *measurements.RoundVerdict)
 
-	mu      sync.Mutex
-	plan    *probe.Plan
-	history measurements.History
-	view    web.View
+	mu   sync.Mutex
+	view web.View
 }
 
 // The names of what is kept over restarts, beside the evidence.
@@ -57,10 +54,9 @@ const settleTime = 5 * time.Second
 func (d *daemon) loop(ctx context.Context) {
 	for ctx.Err() == nil {
 		d.round(ctx)
-		pause := d.pause()
+		pause, settled := d.watch.Pause(), d.watch.Plan.Timeout+settleTime
 		d.mu.Lock()
 		d.view.NextRound = time.Now().Add(pause)
-		settled := d.plan.Timeout + settleTime
 		d.mu.Unlock()
 		timer, free := time.NewTimer(pause), time.AfterFunc(settled, debug.FreeOSMemory)
 		select {
@@ -72,50 +68,19 @@ func (d *daemon) loop(ctx context.Context) {
 	}
 }
 
-// freshness is how long after a failure the next visits come sooner. Chosen by us: long enough to
-// confirm what a first look made likely (measurements/sequential.go).
-const freshness = 3 * time.Hour
-
-// pause is the time until the next round: sooner where something began to fail lately, and is not
-// confirmed yet, but never within the residual time.
-func (d *daemon) pause() time.Duration {
-	usual := d.every()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.plan.Ledger == nil || d.plan.Ledger.Residual() == 0 {
-		return usual
-	}
-	now := time.Now()
-	for _, s := range d.history.Suspected(now) {
-		if s.Confidence != measurements.Confirmed && now.Sub(s.Onset) < freshness {
-			return min(usual, schedule.Soon(d.plan.Ledger.Residual(), nil))
-		}
-	}
-	return usual
-}
-
 func (d *daemon) round(ctx context.Context) {
 	d.mu.Lock()
-	plan := d.plan
 	d.view.Running = true
 	d.mu.Unlock()
 
-	spread := plan.Spread
-	if !d.begun {
-		plan.Spread = 0 // who has just started it looks at the page
-	}
-	round := plan.Run(ctx)
+	round := d.watch.Run(ctx)
+	verdict := d.watch.Learn(&round)
 	d.mu.Lock()
-	plan.Spread, d.begun = spread, true
-	verdict := measurements.Judge(&round, &d.history)
-	d.history.Learn(&round, &verdict)
-	probe.Suspect(plan.Suspicion, &verdict, &d.history)
-	plan.Rotation = plan.Rotation.Next()
 	d.view.Running, d.view.Verdict, d.view.LastRound = false, &verdict, time.Now()
 	d.mu.Unlock()
 
 	d.metrics.Observe(round, verdict)
-	d.metrics.PenaltyShare(plan.Ledger.WorstShare())
+	d.metrics.PenaltyShare(d.watch.Plan.Ledger.WorstShare())
 	d.keep(&round, &verdict)
 	d.log.Info().Str("round", round.ID).Float64("seconds", verdict.DurationSeconds).Str("network", string(verdict.Network.State)).Msg("round judged")
 	if d.judged != nil {
@@ -129,12 +94,11 @@ func (d *daemon) keep(round *measurements.Round, verdict *measurements.RoundVerd
 	if d.store == nil {
 		return
 	}
-	d.mu.Lock()
-	history, err := json.Marshal(&d.history) // before the page, which waits for the lock, waits for the disk
+	plan := d.watch.Plan
+	history, err := json.Marshal(&d.watch.History)
 	k := store.Kept{Round: *round, Verdict: *verdict, States: map[string]any{
-		stateHistory: json.RawMessage(history), stateMetrics: d.metrics.State(), stateLedger: d.plan.Ledger.Snapshot(), stateBudget: d.plan.Budget.Snapshot(),
+		stateHistory: json.RawMessage(history), stateMetrics: d.metrics.State(), stateLedger: plan.Ledger.Snapshot(), stateBudget: plan.Budget.Snapshot(),
 	}}
-	d.mu.Unlock()
 	if err != nil {
 		delete(k.States, stateHistory)
 	}
@@ -152,17 +116,18 @@ func (d *daemon) restore() {
 		ledger []schedule.Entry
 		budget schedule.BudgetState
 	)
-	for name, to := range map[string]any{stateHistory: &d.history, stateMetrics: &state, stateLedger: &ledger, stateBudget: &budget} {
+	for name, to := range map[string]any{stateHistory: &d.watch.History, stateMetrics: &state, stateLedger: &ledger, stateBudget: &budget} {
 		if err := d.store.LoadState(name, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			d.log.Warn().Err(err).Str("state", name).Msg("what an earlier run kept can't be read")
 		}
 	}
-	d.plan.EpochKey = d.epochKey()
+	plan := d.watch.Plan
+	plan.EpochKey = d.epochKey()
 	d.metrics.Restore(state)
-	d.plan.Ledger.Restore(ledger)
-	d.metrics.PenaltyShare(d.plan.Ledger.WorstShare())
-	d.plan.Budget.Restore(budget)
-	probe.Resuspect(d.plan.Suspicion, &d.history)
+	plan.Ledger.Restore(ledger)
+	d.metrics.PenaltyShare(plan.Ledger.WorstShare())
+	plan.Budget.Restore(budget)
+	probe.Resuspect(plan.Suspicion, &d.watch.History)
 }
 
 // epochKey reads the key of the epochs' names, and makes one where there is none: without it the networks
@@ -201,13 +166,10 @@ func (d *daemon) reload(cfg *config.Config, host probe.Host) error {
 	if err != nil {
 		return err
 	}
+	d.watch.Replace(plan, cfg.Interval, cfg.Jitter)
+	d.metrics.Configure(metricsOptions(cfg))
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	plan.Ledger.Restore(d.plan.Ledger.Snapshot())
-	plan.Budget.Restore(d.plan.Budget.Snapshot())
-	plan.Suspicion, plan.Rotation, plan.EpochKey = d.plan.Suspicion, d.plan.Rotation, d.plan.EpochKey
-	d.metrics.Configure(metricsOptions(cfg))
-	d.plan = plan
 	d.view.Consent = !cfg.Consent.IsZero()
 	return nil
 }

@@ -5,12 +5,11 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/measurements/web"
-	"github.com/telltale-probe/telltale/probe/schedule"
+	"github.com/telltale-probe/telltale/probe"
 )
 
 // runCmd is the daemon.
@@ -34,8 +33,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	defer func() { _ = kept.Close() }()
-	d := &daemon{log: log, store: kept, metrics: counted, plan: plan,
-		every: func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }}
+	d := &daemon{log: log, store: kept, metrics: counted, watch: &probe.Watch{Plan: plan, Interval: cfg.Interval, Jitter: cfg.Jitter}}
 	d.metrics.RegisterSelf()
 	d.restore()
 	speak := &speaker{log: log, keys: kept}

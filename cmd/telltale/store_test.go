@@ -12,6 +12,7 @@ import (
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/probe"
 )
 
 // The store has the configuration's bounds, and its troubles are counted: a damaged database costs the
@@ -36,7 +37,7 @@ func TestStoreOfADaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, plan: plan}
+	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, watch: &probe.Watch{Plan: plan}}
 	d.restore()
 	d.keep(&measurements.Round{ID: "a", Started: time.Now()}, &measurements.RoundVerdict{Schema: measurements.RoundSchema, Apps: []measurements.AppVerdict{}})
 	for name, want := range map[string]float64{"telltale_store_errors_total": 1, "telltale_store_size_bytes": float64(kept.Size())} {

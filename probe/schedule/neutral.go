@@ -1,9 +1,6 @@
 package schedule
 
-import (
-	"crypto/sha256"
-	"sync"
-)
+import "crypto/sha256"
 
 // Turns is the number of rounds in which the rotation visits every endpoint once. Control N costs
 // as much as T, and what always worked needs it only now and then, to keep known how an edge
@@ -29,36 +26,4 @@ func (r Rotation) Includes(key string) bool {
 func (r Rotation) Nth(key string, n uint64) bool {
 	sum := sha256.Sum256([]byte(key))
 	return n > 0 && uint64(sum[1])%n == uint64(r)%n
-}
-
-// Suspicion is the set of what failed lately. It gets control N in every round, because only N
-// before T can tell a name that is blocked from a server that is down. The zero value is empty and
-// ready. It is not kept across restarts: the stored history says it anew.
-type Suspicion struct {
-	mu   sync.RWMutex
-	keys map[string]bool
-}
-
-// Suspect puts a key under suspicion.
-func (s *Suspicion) Suspect(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.keys == nil {
-		s.keys = map[string]bool{}
-	}
-	s.keys[key] = true
-}
-
-// Clear takes the suspicion away.
-func (s *Suspicion) Clear(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.keys, key)
-}
-
-// Suspected says whether the key is under suspicion.
-func (s *Suspicion) Suspected(key string) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.keys[key]
 }

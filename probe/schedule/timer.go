@@ -29,13 +29,3 @@ func Next(mean time.Duration, jitter float64, rnd *rand.Rand) time.Duration {
 	kept := -math.Expm1(-longestDraw) // the mean of what is left of the exponential
 	return time.Duration(float64(mean) * (1 - jitter + jitter*min(draw(), longestDraw)/kept))
 }
-
-// Soon says how long to wait for a round that looks at a fresh suspicion: the residual time, since
-// nothing may be touched before, and up to a half more, so that it keeps no rhythm. rnd may be nil.
-func Soon(residual time.Duration, rnd *rand.Rand) time.Duration {
-	draw := rand.Float64
-	if rnd != nil {
-		draw = rnd.Float64
-	}
-	return residual + time.Second + time.Duration(draw()*float64(residual)/2)
-}

@@ -36,16 +36,6 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// A suspicion is looked at after the residual time, and not much later.
-func TestSoon(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(7, 8))
-	for range 1000 {
-		if d := Soon(10*time.Minute, rnd); d <= 10*time.Minute || d > 15*time.Minute+time.Second {
-			t.Fatalf("drew %v", d)
-		}
-	}
-}
-
 // Odd settings give a plain interval, never a negative one.
 func TestNextOdd(t *testing.T) {
 	tests := []struct {
