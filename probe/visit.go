@@ -236,7 +236,7 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	defer release()
 	way := schedule.Way{Key: s.key(t), Family: measurements.FamilyOf(ep.Addr()), Transport: transport}
 	reason := p.barred(place, ok)
-	if reason == "" && p.early(way, place, sp.among) {
+	if reason == "" && !p.Thorough && p.Ledger != nil && p.Suspicion != nil && p.Suspicion.Early(way, place, sp.among, p.Ledger) {
 		reason = measurements.SkipPenalty
 	}
 	if reason != "" {
@@ -266,25 +266,6 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 		}
 	}
 	return passed
-}
-
-// early says whether a place at which something goes on failing is not due yet: each look costs the household,
-// and a day has few (schedule.Ledger.Due). Where one address shows it, those that were given together have turns.
-func (p *Plan) early(way schedule.Way, place schedule.Place, among []netip.Addr) bool {
-	if p.Thorough || p.Ledger == nil || p.Ledger.Residual() == 0 || p.Suspicion == nil {
-		return false
-	}
-	f := p.Suspicion.Following(way)
-	if f.Since.IsZero() || p.Ledger.Failed(place).IsZero() {
-		return false
-	}
-	places := []schedule.Place{place}
-	for _, a := range among {
-		if f.Turns && a != place.Endpoint.Addr() {
-			places = append(places, schedule.Place{Transport: place.Transport, Endpoint: netip.AddrPortFrom(a, place.Endpoint.Port())})
-		}
-	}
-	return time.Now().Before(p.Ledger.Due(f.Since, places...))
 }
 
 // barred says why a place is left alone now; "" where it may be visited. ok: there is a slot to do it in.

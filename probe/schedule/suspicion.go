@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -81,6 +82,22 @@ func (s *Suspicion) Follow(open []measurements.Suspect) {
 			delete(s.places, w)
 		}
 	}
+}
+
+// Early says whether a place at which something goes on failing is not due yet (Ledger.Due). Among are the addresses
+// that were given together with its own: where one address shows the failure, they have turns.
+func (s *Suspicion) Early(w Way, p Place, among []netip.Addr, l *Ledger) bool {
+	f := s.Following(w)
+	if l.Residual() == 0 || f.Since.IsZero() || l.Failed(p).IsZero() {
+		return false
+	}
+	places := []Place{p}
+	for _, a := range among {
+		if f.Turns && a != p.Endpoint.Addr() {
+			places = append(places, Place{p.Transport, netip.AddrPortFrom(a, p.Endpoint.Port())})
+		}
+	}
+	return time.Now().Before(l.Due(f.Since, places...))
 }
 
 // mostPlaces bounds what is remembered of a way: a round fails at four of its addresses at most.
