@@ -29,3 +29,14 @@ func Next(mean time.Duration, jitter float64, rnd *rand.Rand) time.Duration {
 	kept := -math.Expm1(-longestDraw) // the mean of what is left of the exponential
 	return time.Duration(float64(mean) * (1 - jitter + jitter*min(draw(), longestDraw)/kept))
 }
+
+// A round's visits begin over this part of the mean interval, and over five minutes at most. Chosen by us: that is
+// no burst on the line, who waits for the page waits no longer, and what the gate said is not older than most
+// troubles of a line last.
+const (
+	spreadPart = 3
+	mostSpread = 5 * time.Minute
+)
+
+// Spread is the time over which the visits of a round begin.
+func Spread(mean time.Duration) time.Duration { return max(min(mean/spreadPart, mostSpread), 0) }

@@ -36,6 +36,15 @@ func TestNext(t *testing.T) {
 	}
 }
 
+// A round's visits take a part of the interval, and never more than the time for which the gate's word is good.
+func TestSpread(t *testing.T) {
+	for mean, want := range map[time.Duration]time.Duration{-time.Hour: 0, 0: 0, time.Minute: 20 * time.Second, 15 * time.Minute: 5 * time.Minute, time.Hour: 5 * time.Minute} {
+		if got := Spread(mean); got != want {
+			t.Errorf("of %v: %v, want %v", mean, got, want)
+		}
+	}
+}
+
 // Odd settings give a plain interval, never a negative one.
 func TestNextOdd(t *testing.T) {
 	tests := []struct {

@@ -64,7 +64,7 @@ func (l *Lab) noise(ctx context.Context, n Noise) (NoiseReport, error) {
 	if err != nil {
 		return r, err
 	}
-	plan.Thorough, plan.Suspicion, plan.Placebo, plan.Spread = false, &schedule.Suspicion{}, l.Placebo, time.Minute
+	plan.Thorough, plan.Suspicion, plan.Placebo, plan.Spread = false, &schedule.Suspicion{}, l.Placebo, schedule.Spread(meanInterval)
 	seen := map[string]time.Time{}
 	watch := probe.Watch{Plan: plan, Interval: meanInterval, Jitter: 0.5, Rand: rnd}
 	for start := time.Now(); time.Since(start) < until && ctx.Err() == nil; time.Sleep(watch.Pause()) {

@@ -48,7 +48,7 @@ func watch(t *testing.T, seed uint64, rule netlab.Rule, length, watched time.Dur
 		}
 		daemon := &probe.Watch{Interval: cfg.Interval, Jitter: cfg.Jitter, Rand: rand.New(rand.NewPCG(seed, 9)), Plan: &probe.Plan{
 			Host: w.Host(), Apps: w.Apps(app), Controls: cfg.Controls, System: system, Trusted: cfg.Trusted, Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
-			Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget), Suspicion: &schedule.Suspicion{}, Spread: time.Minute,
+			Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget), Suspicion: &schedule.Suspicion{}, Spread: schedule.Spread(cfg.Interval),
 		}}
 		for start := time.Now(); time.Since(start) < onset+watched && (until == nil || !until(&e)); time.Sleep(daemon.Pause()) {
 			round := daemon.Run(context.Background())
@@ -131,7 +131,7 @@ func TestAHardResetIsConfirmedInTime(t *testing.T) {
 			if e.passed == 0 || e.passed > 5*time.Hour {
 				t.Errorf("the end was seen after %v", e.passed)
 			}
-			if e.over == 0 || e.over > 9*time.Hour {
+			if e.over == 0 || e.over > 12*time.Hour {
 				t.Errorf("it was over %v after that", e.over)
 			}
 			if e.share > 0.05 {
@@ -158,4 +158,46 @@ func TestAPartialBlockIsLikelyWithinADay(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Visits begin all over the time for which a round may spread them, what is under suspicion within the first minute,
+// while what the gate said is fresh; and a round that is told to stop does so at once.
+func TestVisitsAreSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config.Default()
+		w, err := netlab.New(netlab.Options{Apps: cfg.Apps, Controls: cfg.Controls, Trusted: cfg.Trusted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = w.Close() }()
+		plan := &probe.Plan{Host: w.Host(), Apps: w.Apps(cfg.Apps...), Controls: cfg.Controls, Trusted: cfg.Trusted, Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
+			Spread: schedule.Spread(cfg.Interval), Suspicion: &schedule.Suspicion{}}
+		plan.Suspicion.Suspect("telegram/web")
+		plan.Suspicion.Suspect("line/web")
+		round := plan.Run(context.Background())
+		byMinute := map[time.Duration]int{}
+		for _, m := range round.Apps {
+			seen := map[string]bool{}
+			for _, o := range m.Observations {
+				if seen[o.Target] || o.Control != measurements.T {
+					continue
+				}
+				seen[o.Target] = true
+				at := o.Started.Sub(round.Started).Truncate(time.Minute)
+				byMinute[at]++
+				if o.Target == "web" && (m.App == "telegram" || m.App == "line") && at > time.Minute {
+					t.Errorf("%s/%s is under suspicion, and was visited after %v", m.App, o.Target, at)
+				}
+			}
+		}
+		if byMinute[0] == 0 || byMinute[4*time.Minute] == 0 || len(byMinute) < 5 {
+			t.Errorf("visits began so: %v", byMinute)
+		}
+		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+		defer stop()
+		began := time.Now()
+		if plan.Run(ctx); time.Since(began) > time.Minute+time.Second {
+			t.Errorf("told to stop after a minute, it took %v", time.Since(began))
+		}
+	})
 }
