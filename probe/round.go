@@ -261,7 +261,9 @@ func (p *Plan) inherit(from *Plan) {
 	if p.Budget != nil && from.Budget != nil {
 		p.Budget.Restore(from.Budget.Snapshot())
 	}
-	p.Suspicion, p.Rotation, p.EpochKey = from.Suspicion, from.Rotation, from.EpochKey
+	memory := from.Memory()
+	p.Recall(&memory)
+	p.Suspicion, p.EpochKey = from.Suspicion, from.EpochKey
 }
 
 func (p *Plan) spend(out, in int64) {

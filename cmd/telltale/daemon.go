@@ -42,6 +42,7 @@ const (
 	stateMetrics = "metrics"
 	stateLedger  = "ledger"
 	stateBudget  = "budget"
+	stateTurns   = "turns"
 	stateEpoch   = "epoch"
 )
 
@@ -97,7 +98,7 @@ func (d *daemon) keep(round *measurements.Round, verdict *measurements.RoundVerd
 	plan := d.watch.Plan
 	history, err := json.Marshal(&d.watch.History)
 	k := store.Kept{Round: *round, Verdict: *verdict, States: map[string]any{
-		stateHistory: json.RawMessage(history), stateMetrics: d.metrics.State(), stateLedger: plan.Ledger.Snapshot(), stateBudget: plan.Budget.Snapshot(),
+		stateHistory: json.RawMessage(history), stateMetrics: d.metrics.State(), stateLedger: plan.Ledger.Snapshot(), stateBudget: plan.Budget.Snapshot(), stateTurns: plan.Memory(),
 	}}
 	if err != nil {
 		delete(k.States, stateHistory)
@@ -115,8 +116,9 @@ func (d *daemon) restore() {
 		state  metrics.State
 		ledger []schedule.Entry
 		budget schedule.BudgetState
+		turns  *probe.Memory
 	)
-	for name, to := range map[string]any{stateHistory: &d.watch.History, stateMetrics: &state, stateLedger: &ledger, stateBudget: &budget} {
+	for name, to := range map[string]any{stateHistory: &d.watch.History, stateMetrics: &state, stateLedger: &ledger, stateBudget: &budget, stateTurns: &turns} {
 		if err := d.store.LoadState(name, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			d.log.Warn().Err(err).Str("state", name).Msg("what an earlier run kept can't be read")
 		}
@@ -127,6 +129,7 @@ func (d *daemon) restore() {
 	plan.Ledger.Restore(ledger)
 	d.metrics.PenaltyShare(plan.Ledger.WorstShare())
 	plan.Budget.Restore(budget)
+	plan.Recall(turns)
 	probe.Resuspect(plan.Suspicion, &d.watch.History)
 }
 

@@ -56,10 +56,14 @@ func TestStoreOfADaemon(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
-	for _, state := range []string{stateHistory, stateMetrics, stateLedger, stateBudget} {
+	for _, state := range []string{stateHistory, stateMetrics, stateLedger, stateBudget, stateTurns} {
 		var v any
 		if err := kept.LoadState(state, &v); err != nil {
 			t.Error(err)
 		}
+	}
+	again := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, watch: &probe.Watch{Plan: &probe.Plan{Ledger: plan.Ledger, Budget: plan.Budget, Suspicion: plan.Suspicion}}}
+	if again.restore(); again.watch.Plan.Rotation != plan.Rotation || plan.Rotation == 0 {
+		t.Errorf("after a restart it is turn %d, was %d", again.watch.Plan.Rotation, plan.Rotation)
 	}
 }
