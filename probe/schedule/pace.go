@@ -3,6 +3,8 @@ package schedule
 import (
 	"net/netip"
 	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
 )
 
 // How often is something looked at that goes on failing? Each look that fails costs the household a residual
@@ -11,11 +13,13 @@ import (
 // that are twenty minutes apart and span two hours: measurements/sequential.go); the others evenly over what is
 // left of the day, so that an end is seen within hours, at whatever time of day it comes.
 //
+// What may have been chance is looked at as soon as the residual time is over: it passes then, as a rule.
+//
 // All of it holds for what fails without a success in between. A look that passes costs nothing, so that what
 // blocks some of the trials is looked at as often as everything else, once a failure counts again.
 const (
-	// Apart is the time within which failures count as one (decorrelation, in measurements/sequential.go).
-	Apart = 20 * time.Minute
+	// Apart is the time within which failures count as one.
+	Apart = measurements.Decorrelation
 	// Fresh is how long something is news.
 	Fresh = 3 * time.Hour
 	// freshSpan is the time over which the first looks are spread: with five, each is half an hour and a minute
@@ -28,28 +32,31 @@ const (
 	together = time.Minute
 )
 
-// Due says when places may be looked at again at which the same thing has failed since a moment without a success
-// in between. Who visits any one of them, and then leaves the others alone until this time has moved, goes
-// through them in turns. The zero time is at once: nothing failed there within the ledger's window.
-func (l *Ledger) Due(since time.Time, places ...Place) time.Time {
+// Due says when places may be looked at again at which the same thing goes on failing. Who visits any one of them,
+// and then leaves the others alone until this time has moved, goes through them in turns. The zero time is at
+// once: nothing failed there within the ledger's window.
+func (l *Ledger) Due(f Following, places ...Place) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	s := l.state(now, since, places)
+	s := l.state(now, f.Since, places)
 	if s.addresses == 0 {
 		return time.Time{}
 	}
 	looks := max(int(l.allowance()/l.residual), 1) // of a window, at one address
-	n := time.Duration(s.addresses)
 	var gap time.Duration
-	if now.Sub(since) < Fresh && s.fresh > 0 {
+	switch fresh := now.Sub(f.Since) < Fresh && s.fresh > 0; {
+	case fresh && f.Doubtful:
+		return s.last.Add(l.residual)
+	case fresh:
+		each := float64(s.fresh) / float64(s.addresses) // of an address, beside the one that follows
 		least := min(Apart+together, l.window()/time.Duration(looks))
-		gap = max(least, since.Add(freshSpan).Sub(s.last)*n/(n+s.fresh))
-	} else {
+		gap = max(least, time.Duration(float64(f.Since.Add(freshSpan).Sub(s.last))/(each+1)))
+	default:
 		// Half of the looks of a window are for what stands: the others are for what begins to fail at
 		// the same address meanwhile.
-		even := l.window() / time.Duration((looks+1)/2) / n
-		gap = max(even, s.oldest.Add(l.window()).Sub(s.last)/(s.left+1))
+		even := l.window() / time.Duration((looks+1)/2*s.addresses)
+		gap = max(even, s.oldest.Add(l.window()).Sub(s.last)/time.Duration(s.left+1))
 	}
 	return s.last.Add(gap - min(together, gap/4))
 }
@@ -60,7 +67,7 @@ type spending struct {
 	oldest    time.Time // the next time at which an address gets some of its allowance back, less the window
 	addresses int
 	// left is how many looks may still fail, and fresh how many of them while it is news.
-	left, fresh time.Duration
+	left, fresh int
 }
 
 func (l *Ledger) state(now, since time.Time, places []Place) (s spending) {
@@ -84,9 +91,9 @@ func (l *Ledger) state(now, since time.Time, places []Place) (s spending) {
 			s.oldest = list[0].last
 		}
 		left := l.allowance() - list.sum()
-		fresh := l.allowance() - l.allowance()/freshPart - list.since(now, now.Sub(since)).sum()
-		s.left += max(left/l.residual, 0)
-		s.fresh += max(min(left, fresh)/l.residual, 0)
+		fresh := l.allowance() - l.allowance()/freshPart - list.since(now, now.Sub(since)+1).sum()
+		s.left += int(max(left/l.residual, 0))
+		s.fresh += int(max(min(left, fresh)/l.residual, 0))
 	}
 	return s
 }

@@ -36,7 +36,7 @@ func looksAt(t *testing.T, addresses int, interval, watched time.Duration, seed 
 				for _, p := range places {
 					fail(p)
 				}
-			case !l.Rests(next) && !l.Exhausted(next) && !at.Before(l.Due(s.Following(way).Since, places...)):
+			case !l.Rests(next) && !l.Exhausted(next) && !at.Before(l.Due(s.Following(way), places...)):
 				looks = append(looks, at.Sub(start))
 				fail(next)
 			}
@@ -107,7 +107,7 @@ func TestWhatStandsLeavesRoom(t *testing.T) {
 		quic := Place{"udp", tls.Endpoint}
 		look := func(p Place, since, until time.Time) (n int) {
 			for ; time.Now().Before(until); time.Sleep(11 * time.Minute) {
-				if !l.Rests(p) && !l.Exhausted(p) && !time.Now().Before(l.Due(since, p)) {
+				if !l.Rests(p) && !l.Exhausted(p) && !time.Now().Before(l.Due(Following{Since: since}, p)) {
 					l.Fail(p)
 					n++
 				}
@@ -131,15 +131,15 @@ func TestWhatStandsLeavesRoom(t *testing.T) {
 func TestDueNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, p := NewLedger(10*time.Second), tcp("192.0.2.1:443")
-		if !l.Due(time.Now(), p).IsZero() || !l.Failed(p).IsZero() {
+		if !l.Due(Following{Since: time.Now()}, p).IsZero() || !l.Failed(p).IsZero() {
 			t.Error("nothing failed there, and it has to wait")
 		}
 		l.Fail(p)
-		if d := time.Until(l.Due(time.Now(), p)); d < 2*time.Minute || d > 4*time.Minute {
+		if d := time.Until(l.Due(Following{Since: time.Now()}, p)); d < 2*time.Minute || d > 4*time.Minute {
 			t.Errorf("due in %v; a twentieth of the time is a look in 200 s", d)
 		}
 		time.Sleep(24 * time.Hour)
-		if !l.Due(time.Now(), p).IsZero() || !l.Failed(p).IsZero() {
+		if !l.Due(Following{Since: time.Now()}, p).IsZero() || !l.Failed(p).IsZero() {
 			t.Error("a day later it still has to wait")
 		}
 	})
@@ -165,10 +165,10 @@ func TestFollowing(t *testing.T) {
 			way  Way
 			want Following
 		}{
-			{Way{"app/chat", measurements.IPv4, "tcp"}, Following{tls.Run, true}},
-			{Way{"app/chat", measurements.IPv4, "udp"}, Following{quic.Run, false}},
-			{Way{"app/chat", measurements.IPv6, "tcp"}, Following{suspected, false}},
-			{Way{"app/media", measurements.IPv4, "tcp"}, Following{suspected, false}},
+			{Way{"app/chat", measurements.IPv4, "tcp"}, Following{tls.Run, true, false}},
+			{Way{"app/chat", measurements.IPv4, "udp"}, Following{quic.Run, false, true}},
+			{Way{"app/chat", measurements.IPv6, "tcp"}, Following{Since: suspected}},
+			{Way{"app/media", measurements.IPv4, "tcp"}, Following{Since: suspected}},
 			{Way{"app/fine", measurements.IPv4, "tcp"}, Following{}},
 		} {
 			if got := s.Following(c.way); got != c.want {
@@ -182,7 +182,7 @@ func TestFollowing(t *testing.T) {
 		}
 		dns := series(measurements.LayerDNS, measurements.DNSInjectOther, measurements.Likely, hour(-1))
 		s.Follow([]measurements.Suspect{tls, dns})
-		if got := s.Following(Way{"app/chat", measurements.IPv4, "tcp"}); got != (Following{dns.Run, false}) {
+		if got := s.Following(Way{"app/chat", measurements.IPv4, "tcp"}); got != (Following{Since: dns.Run}) {
 			t.Errorf("with a name that is answered falsely: %+v", got)
 		}
 	})
@@ -200,6 +200,7 @@ func TestSoon(t *testing.T) {
 			least, most time.Duration
 		}{
 			{"it fails", func(*measurements.Suspect) {}, 28 * time.Minute, 38 * time.Minute},
+			{"it may be chance", func(o *measurements.Suspect) { o.Confidence = measurements.Suspected }, 9 * time.Minute, 16 * time.Minute},
 			{"it passed the last time", func(o *measurements.Suspect) { o.Run = time.Time{} }, Apart, Apart + Apart/4 + time.Second},
 			{"it is confirmed", func(o *measurements.Suspect) { o.Confidence = measurements.Confirmed }, 0, 0},
 			{"it began half a day ago", func(o *measurements.Suspect) { o.Onset = o.Onset.Add(-12 * time.Hour) }, 0, 0},

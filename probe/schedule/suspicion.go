@@ -33,6 +33,8 @@ type Following struct {
 	Since time.Time // it failed, without a success since; zero where it passed the last time
 	// Turns: one of its addresses shows it. Each has its turn, then.
 	Turns bool
+	// Doubtful: it is not even likely, and the next look may refute it.
+	Doubtful bool
 }
 
 // Suspect puts a key under suspicion.
@@ -69,8 +71,8 @@ func (s *Suspicion) Follow(open []measurements.Suspect) {
 		w := Way{o.Key(), o.Family, transportOf(o.Layer)}
 		f, known := followed[w]
 		f.Turns = o.Turns() && (f.Turns || !known)
-		if o.Run.After(f.Since) { // what began last is what is news
-			f.Since = o.Run
+		if !known || o.Run.After(f.Since) { // what began last is what is news
+			f.Since, f.Doubtful = o.Run, o.Confidence == measurements.Suspected
 		}
 		followed[w] = f
 	}
@@ -97,7 +99,7 @@ func (s *Suspicion) Early(w Way, p Place, among []netip.Addr, l *Ledger) bool {
 			places = append(places, Place{p.Transport, netip.AddrPortFrom(a, p.Endpoint.Port())})
 		}
 	}
-	return time.Now().Before(l.Due(f.Since, places...))
+	return time.Now().Before(l.Due(f, places...))
 }
 
 // mostPlaces bounds what is remembered of a way: a round fails at four of its addresses at most.
@@ -149,12 +151,12 @@ func (s *Suspicion) due(w Way, o *measurements.Suspect, l *Ledger) (first time.T
 	if o.Run.IsZero() {
 		return time.Time{}
 	}
-	places := s.places[w]
-	if s.followed[w].Turns {
-		return l.Due(o.Run, places...)
+	places, f := s.places[w], s.followed[w]
+	if f.Turns {
+		return l.Due(f, places...)
 	}
 	for _, p := range places {
-		if due := l.Due(o.Run, p); first.IsZero() || due.Before(first) {
+		if due := l.Due(f, p); first.IsZero() || due.Before(first) {
 			first = due
 		}
 	}
