@@ -81,6 +81,17 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// The sequential test's bounds, and the metrics, are made for so many targets (measurements.BoundedTargets).
+func TestDefaultsAreWithinTheBounds(t *testing.T) {
+	n := len(config.Default().Placebo.Targets)
+	for _, app := range config.Default().Apps {
+		n += len(app.Targets)
+	}
+	if n > measurements.BoundedTargets || n < measurements.BoundedTargets/2 {
+		t.Errorf("the default catalogue and the placebos have %d targets, the bounds are made for %d", n, measurements.BoundedTargets)
+	}
+}
+
 // TestBuiltinGate gives the embedded list to the reader as a file of its own, which checks it fully.
 func TestBuiltinGate(t *testing.T) {
 	c, err := config.Load("controls.toml")

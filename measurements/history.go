@@ -109,6 +109,14 @@ type Suspect struct {
 	Standing    bool      // it goes on, as far as is known
 	Onset       time.Time // first failure
 	Failed      time.Time // last failure
+	Run         time.Time // first failure since the last success; zero after a success
+}
+
+// Turns says whether one address of the target in a round is enough to follow the finding: one that is said
+// because of the name, wherever that is met, and already likely.
+func (s *Suspect) Turns() bool {
+	_, raised := repetitions[s.Signature]
+	return raised && s.Layer != LayerDNS && s.Standing && confidenceRank(s.Confidence) >= confidenceRank(Likely)
 }
 
 // Key is the target's, as the schedule writes it.
@@ -128,7 +136,7 @@ func (h *History) Suspected(now time.Time) []Suspect {
 	for _, r := range h.epochs[h.current].sorted(func(r *record) bool { return len(r.Open) > 0 }) {
 		for i := range r.Open {
 			if s := &r.Open[i]; s.Standing || now.Sub(s.Failed) < maxSuspicion {
-				out = append(out, Suspect{r.App, r.Target, r.Layer, r.Family, s.Signature, s.Confidence, s.Standing, s.Onset, s.Failed})
+				out = append(out, Suspect{r.App, r.Target, r.Layer, r.Family, s.Signature, s.Confidence, s.Standing, s.Onset, s.Failed, s.Run})
 			}
 		}
 	}

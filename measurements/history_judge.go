@@ -87,6 +87,7 @@ func eachOutcome(r *Round, v *RoundVerdict, each func(placeKey, *outcome)) {
 				k := placeKey{m.App, app.Targets[j].Target, layers[0].Layer, layers[0].Family}
 				o.read(layers[:n])
 				o.forms = formsOf(m, k)
+				o.ok = o.ok && !leftAlone(m, k, app.Targets[j].Layers)
 				if o.meet(k, trials) {
 					each(k, &o)
 				}
@@ -94,6 +95,21 @@ func eachOutcome(r *Round, v *RoundVerdict, each func(placeKey, *outcome)) {
 			}
 		}
 	}
+}
+
+// leftAlone says whether a round that found a layer ok had left out what fails there: a place that rests, or is
+// not due. What works beside it is no success then. A name whose address was left alone is not ok either, unless
+// another address of it answered.
+func leftAlone(m *Measurement, k placeKey, layers []LayerVerdict) bool {
+	return slices.ContainsFunc(m.Skipped, func(s Skip) bool {
+		if s.Target != k.Target || s.Family != k.Family || s.Reason != SkipResidual && s.Reason != SkipPenalty {
+			return false
+		}
+		if k.Layer == LayerDNS {
+			return !slices.ContainsFunc(layers, func(l LayerVerdict) bool { return l.Layer != LayerDNS && l.Family == k.Family && l.State == OK })
+		}
+		return (s.Layer == LayerQUIC) == (k.Layer == LayerQUIC)
+	})
 }
 
 // read takes the findings of a place in.

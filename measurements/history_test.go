@@ -314,3 +314,38 @@ func TestJudgingIsPure(t *testing.T) {
 		t.Errorf("judging changed the history:\n%s\n%s", before, after)
 	}
 }
+
+// What works beside a place that was left alone because it fails is no success: neither another name of the
+// target, nor the resolver's word for an address at which nobody looked. Another way there is.
+func TestWhatWasLeftAloneDoesNotPass(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		skip Skip
+		ends bool
+	}{
+		{"all was looked at", Skip{Target: "another", Family: IPv4, Layer: LayerTCP, Reason: SkipPenalty}, true},
+		{"it is not due", Skip{Target: "chat", Family: IPv4, Layer: LayerTCP, Reason: SkipPenalty}, false},
+		{"it rests", Skip{Target: "chat", Family: IPv4, Layer: LayerTCP, Reason: SkipResidual}, false},
+		{"QUIC is not due", Skip{Target: "chat", Family: IPv4, Layer: LayerQUIC, Reason: SkipPenalty}, true},
+		{"the other family rests", Skip{Target: "chat", Family: IPv6, Layer: LayerTCP, Reason: SkipResidual}, true},
+		{"the budget is spent", Skip{Target: "chat", Family: IPv4, Layer: LayerTCP, Reason: SkipBudget}, true},
+	} {
+		h := newHome(t)
+		h.looks(24*time.Hour, always("", ""))
+		h.look(ConnectionReset, "")
+		h.at = h.at.Add(30 * time.Minute)
+		r := h.round("", "")
+		r.Apps[0].Skipped = []Skip{c.skip}
+		h.last = Judge(&r, h.h)
+		h.h.Learn(&r, &h.last)
+		if ended := h.standing() == ""; ended != c.ends {
+			t.Errorf("%s: %q stands", c.name, h.standing())
+		}
+	}
+	m := &Measurement{Skipped: []Skip{{Target: "chat", Family: IPv4, Layer: LayerTCP, Reason: SkipPenalty}}}
+	dns := placeKey{"app", "chat", LayerDNS, IPv4}
+	resolved := []LayerVerdict{{Layer: LayerDNS, Family: IPv4, State: OK}}
+	if !leftAlone(m, dns, resolved) || leftAlone(m, dns, append(resolved, LayerVerdict{Layer: LayerTCP, Family: IPv4, State: OK})) {
+		t.Error("a name is ok if an address of it answered, and only then")
+	}
+}

@@ -23,6 +23,9 @@ type Measurement struct {
 	Observations []Observation `json:"observations"`
 	Skipped      []Skip        `json:"skipped,omitempty"`
 	Hops         []HopScan     `json:"hops,omitempty"`
+	// Again is how many observations of the gate's hosts were made when something failed; one of them that is
+	// missing may be the one that says that it was the line.
+	Again int `json:"again,omitempty"`
 	// ClockOffset is how far the neutral hosts' clocks were ahead of this machine's in this round; nil
 	// where nobody could tell. It is told for readers: judging goes by the gate's observations.
 	ClockOffset *Seconds `json:"clock_offset,omitempty"`
@@ -58,7 +61,7 @@ type Skip struct {
 // Reasons for a Skip.
 const (
 	SkipResidual = "residual"  // this (transport, ip, port) failed less than schedule.residual ago
-	SkipPenalty  = "penalty"   // our failures there would cost the household more than a twentieth of its day
+	SkipPenalty  = "penalty"   // it goes on failing there, and one more look is not due: a day has few that the household can bear
 	SkipBudget   = "budget"    // the daily budget is spent, or would be
 	SkipOffline  = "offline"   // the gate found no line at all
 	SkipNoFamily = "no_family" // this machine has no route for the family

@@ -33,7 +33,7 @@ const (
 	// What is assumed of a network that is not known yet, and the least that is ever believed. Silence:
 	// one in 200, a line that loses 3 % in bursts; the rest: one in 1,000, as load balancers that are
 	// drained and home routers that forget a connection reset. The floor is as low as a vantage can
-	// measure in a month at one place. Chosen by us; simulated in measurements/noise.
+	// measure in a month at one place. Chosen by us; simulated in probe/noise.
 	silentAssumed, silentFloor = 0.005, 0.005
 	spokenAssumed, spokenFloor = 0.001, 0.002
 )

@@ -136,6 +136,7 @@ func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 		})
 	}
 	var turns []func()
+	var spreads []time.Duration
 	for i, app := range apps {
 		sheets[i] = p.sheet(round, app.ID)
 		sheets[i].m.Targets, sheets[i].m.ClockOffset = infos(app), clock
@@ -145,13 +146,15 @@ func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 		}
 		for _, t := range app.Targets {
 			turns = append(turns, func() { p.measureTarget(ctx, sheets[i], t) })
+			spreads = append(spreads, p.spread(sheets[i].key(t)))
 		}
 	}
-	p.take(ctx, turns, &wg)
+	p.take(ctx, turns, spreads, &wg)
 	wg.Wait()
 	if p.witnesses != nil {
 		p.witnesses.running.Wait()
 		round.Gate = gate.close()
+		round.Gate.CountAgain()
 		round.Gate.ClockOffset = clock
 	}
 	for _, s := range sheets {
@@ -172,11 +175,11 @@ func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 
 // take starts the turns in random order, whatever app they belong to: where the budget ends before the
 // round does, no app is the one that always goes without. Spread out, they are no burst on the line either.
-func (p *Plan) take(ctx context.Context, turns []func(), wg *sync.WaitGroup) {
+func (p *Plan) take(ctx context.Context, turns []func(), spreads []time.Duration, wg *sync.WaitGroup) {
 	for _, i := range mrand.Perm(len(turns)) {
 		wg.Go(func() {
-			if p.Spread > 0 {
-				timer := time.NewTimer(mrand.N(p.Spread))
+			if spreads[i] > 0 {
+				timer := time.NewTimer(mrand.N(spreads[i]))
 				defer timer.Stop()
 				select {
 				case <-timer.C:
@@ -186,6 +189,18 @@ func (p *Plan) take(ctx context.Context, turns []func(), wg *sync.WaitGroup) {
 			turns[i]()
 		})
 	}
+}
+
+// soonest is the time after the gate over which the visits under suspicion begin. Chosen by us: what fails there is held
+// against what the gate has just said.
+const soonest = time.Minute
+
+// spread is the time over which a target's visit may begin.
+func (p *Plan) spread(key string) time.Duration {
+	if p.Suspicion != nil && p.Suspicion.Suspected(key) {
+		return min(p.Spread, soonest)
+	}
+	return p.Spread
 }
 
 // offline says whether the gate got nothing from anywhere: the apps are then left alone, since
@@ -250,6 +265,20 @@ func slot(ctx context.Context, slots chan struct{}) (release func(), ok bool) {
 // step bounds one step by the plan's timeout.
 func (p *Plan) step(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, p.Timeout)
+}
+
+// inherit takes over what another plan remembers, as far as the configuration does not say it anew.
+func (p *Plan) inherit(from *Plan) {
+	if p.Ledger != nil && from.Ledger != nil {
+		p.Ledger.Restore(from.Ledger.Snapshot())
+	}
+	if p.Budget != nil && from.Budget != nil {
+		p.Budget.Restore(from.Budget.Snapshot())
+	}
+	memory := from.Memory()
+	p.Recall(&memory)
+	p.Suspicion, p.EpochKey = from.Suspicion, from.EpochKey
+	p.Remember(from)
 }
 
 func (p *Plan) spend(out, in int64) {

@@ -26,7 +26,9 @@ func Suspect(s *schedule.Suspicion, v *measurements.RoundVerdict, h *measurement
 
 // Resuspect puts what the history follows under suspicion: after a restart, for one.
 func Resuspect(s *schedule.Suspicion, h *measurements.History) {
-	for _, open := range h.Suspected(time.Now()) {
-		s.Suspect(open.Key())
+	open := h.Suspected(time.Now())
+	for i := range open {
+		s.Suspect(open[i].Key())
 	}
+	s.Follow(open)
 }

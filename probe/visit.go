@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/app"
@@ -35,6 +36,8 @@ type spot struct {
 	// at the other, so that N has spoken in each without a second N at one place.
 	neutral measurements.Shape
 	arm     app.Transport // of MTProto; "" elsewhere
+	// among are the addresses that were given together with it, itself too: they may have turns.
+	among []netip.Addr
 }
 
 // measureTarget resolves a target's names, visits the addresses, and where anything fails asks
@@ -90,7 +93,7 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	}
 	// A watching daemon visits one address, and the others only after a failure, each with N before it:
 	// the traffic is a third less, and the failure is looked at more closely.
-	first, rest := p.split(first)
+	first, rest := p.split(p.inTurn(t, first))
 	worked := p.visitEach(ctx, s, t, first, p.wantsNeutral(s.key(t)))
 	if worked && p.wantsVolume(t) {
 		for _, sp := range first {
@@ -117,6 +120,21 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	p.visitEach(ctx, s, t, second, !p.Without[measurements.N])
 }
 
+// inTurn puts the address first at which something failed longest ago, where something did at each. Else chance
+// has decided: what works must not be seen more often than what fails.
+func (p *Plan) inTurn(t Target, spots []spot) []spot {
+	if p.Thorough || p.Ledger == nil {
+		return spots
+	}
+	failed := func(sp spot) time.Time {
+		return p.Ledger.Failed(schedule.Place{Transport: "tcp", Endpoint: netip.AddrPortFrom(sp.addr, t.Ports[0])})
+	}
+	if slices.ContainsFunc(spots, func(sp spot) bool { return failed(sp).IsZero() }) {
+		return spots
+	}
+	return slices.SortedStableFunc(slices.Values(spots), func(a, b spot) int { return failed(a).Compare(failed(b)) })
+}
+
 // split says which spots a round visits first, and which only after a failure.
 func (p *Plan) split(spots []spot) (first, rest []spot) {
 	if p.Thorough || len(spots) < 2 {
@@ -133,6 +151,13 @@ func pick(addrs []netip.Addr, f measurements.Family, host string, origin measure
 		if a := addrs[i].Unmap(); measurements.FamilyOf(a) == f && len(out) < maxAddresses {
 			out = append(out, spot{addr: a, host: host, origin: origin, neutral: neutralShape(f, len(out))})
 		}
+	}
+	var among []netip.Addr
+	for i := range out {
+		among = append(among, out[i].addr)
+	}
+	for i := range out {
+		out[i].among = among
 	}
 	return out
 }
@@ -228,7 +253,12 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	defer unlock()
 	release, ok := slot(ctx, p.slots)
 	defer release()
-	if reason := p.barred(place, ok); reason != "" {
+	way := schedule.Way{Key: s.key(t), Family: measurements.FamilyOf(ep.Addr()), Transport: transport}
+	reason := p.barred(place, ok)
+	if reason == "" && !p.Thorough && p.Ledger != nil && p.Suspicion != nil && p.Suspicion.Early(way, place, sp.among, p.Ledger) {
+		reason = measurements.SkipPenalty
+	}
+	if reason != "" {
 		s.skip(measurements.Skip{Target: t.ID, Layer: firstLayer(w), Family: measurements.FamilyOf(ep.Addr()), Endpoint: ep.String(), Reason: reason})
 		return visitSkipped
 	}
@@ -254,6 +284,9 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	}
 	if p.Ledger != nil && ctx.Err() == nil {
 		p.Ledger.Fail(place)
+		if p.Suspicion != nil {
+			p.Suspicion.Failed(way, place)
+		}
 	}
 	return visitFailed
 }

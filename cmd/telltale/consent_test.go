@@ -51,8 +51,8 @@ func watching(t *testing.T, cfg *config.Config, host probe.Host) (d *daemon, sto
 		t.Fatal(err)
 	}
 	plan.EpochKey = probe.NewEpochKey() // else the store's
-	d = &daemon{log: zerolog.Nop(), metrics: newMetrics(cfg), plan: plan, changed: make(chan struct{}, 1),
-		every: pace(cfg), view: web.View{Consent: !cfg.Consent.IsZero()}}
+	d = &daemon{log: zerolog.Nop(), metrics: newMetrics(cfg), watch: &probe.Watch{Plan: plan, Interval: cfg.Interval, Jitter: cfg.Jitter}, changed: make(chan struct{}, 1),
+		view: web.View{Consent: !cfg.Consent.IsZero()}}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); d.loop(ctx) }()

@@ -29,9 +29,8 @@ type daemon struct {
 	log     zerolog.Logger
 	store   *store.Store
 	metrics *metrics.Metrics
-	every   func() time.Duration // until the next round
-	begun   bool                 // a round was made since the start
-	push    *pusher              // nil: nothing is pushed
+	watch   *probe.Watch
+	push    *pusher // nil: nothing is pushed
 	// judged is told of every round.
 	judged func(*measurements.Round, *measurements.RoundVerdict)
 	// learnt is what rounds have found out about the volunteer, for the log to leave out.
@@ -40,11 +39,9 @@ type daemon struct {
 	// changed wakes the loop after a reload; nil: there are none.
 	changed chan struct{}
 
-	mu      sync.Mutex
-	plan    *probe.Plan
-	cut     context.CancelFunc // ends the round in progress; nil between rounds
-	history measurements.History
-	view    web.View // its Consent is what rounds are made by
+	mu   sync.Mutex
+	cut  context.CancelFunc // ends the round in progress; nil between rounds
+	view web.View           // its Consent is what rounds are made by
 }
 
 // The names of what is kept over restarts, beside the evidence.
@@ -53,6 +50,7 @@ const (
 	stateMetrics = "metrics"
 	stateLedger  = "ledger"
 	stateBudget  = "budget"
+	stateTurns   = "turns"
 	stateEpoch   = "epoch"
 )
 
@@ -66,10 +64,7 @@ const settleTime = 5 * time.Second
 func (d *daemon) loop(ctx context.Context) {
 	for ctx.Err() == nil {
 		agreed := d.round(ctx)
-		d.mu.Lock()
-		settled := d.plan.Timeout + settleTime
-		d.mu.Unlock()
-		free := time.AfterFunc(settled, debug.FreeOSMemory)
+		free := time.AfterFunc(d.watch.Plan.Timeout+settleTime, debug.FreeOSMemory)
 		d.wait(ctx, agreed)
 		free.Stop()
 	}
@@ -77,7 +72,7 @@ func (d *daemon) loop(ctx context.Context) {
 
 // wait returns when the next round is due; had says whether there was consent to the last one.
 func (d *daemon) wait(ctx context.Context, had bool) {
-	due := time.Now().Add(d.pause())
+	due := time.Now().Add(d.watch.Pause())
 	for {
 		has := d.promise(due)
 		if has && !had {
@@ -94,7 +89,7 @@ func (d *daemon) wait(ctx context.Context, had bool) {
 		case <-d.changed:
 			timer.Stop()
 		}
-		if sooner := time.Now().Add(d.pause()); sooner.Before(due) {
+		if sooner := time.Now().Add(d.watch.Pause()); sooner.Before(due) {
 			due = sooner // the interval may be another now
 		}
 	}
@@ -108,37 +103,14 @@ func (d *daemon) promise(due time.Time) (consent bool) {
 	return d.view.Consent
 }
 
-// freshness is how long after a failure the next visits come sooner. Chosen by us: long enough to
-// confirm what a first look made likely (measurements/sequential.go).
-const freshness = 3 * time.Hour
-
-// pause is the time until the next round: sooner where something began to fail lately, and is not
-// confirmed yet, but never within the residual time.
-func (d *daemon) pause() time.Duration {
+// begin says whether a round may be made, which end cuts short: nobody may have agreed to one.
+func (d *daemon) begin(end context.CancelFunc) (agreed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	usual := d.every()
-	if d.plan.Ledger == nil || d.plan.Ledger.Residual() == 0 {
-		return usual
+	if d.view.Consent {
+		d.view.Running, d.cut = true, end
 	}
-	now := time.Now()
-	for _, s := range d.history.Suspected(now) {
-		if s.Confidence != measurements.Confirmed && now.Sub(s.Onset) < freshness {
-			return min(usual, schedule.Soon(d.plan.Ledger.Residual(), nil))
-		}
-	}
-	return usual
-}
-
-// begin gives the plan of a round, which end cuts short; nil where nobody has agreed to one.
-func (d *daemon) begin(end context.CancelFunc) *probe.Plan {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.view.Consent {
-		return nil
-	}
-	d.view.Running, d.cut = true, end
-	return d.plan
+	return d.view.Consent
 }
 
 // withdraw ends the round in progress, and makes none from now on.
@@ -158,29 +130,22 @@ func (d *daemon) withdraw() {
 func (d *daemon) round(ctx context.Context) (agreed bool) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	plan := d.begin(end)
-	if plan == nil {
+	if !d.begin(end) {
 		d.metrics.RoundSkipped(metrics.SkipConsent)
 		return false
 	}
 
-	spread := plan.Spread
-	if !d.begun {
-		plan.Spread = 0 // who has just started it looks at the page
-	}
-	round := plan.Run(ctx)
-	d.learnt.Store(plan.Learnt())
+	round := d.watch.Run(ctx)
+	d.learnt.Store(d.watch.Plan.Learnt())
+	verdict := d.watch.Learn(&round)
 	d.mu.Lock()
-	plan.Spread, d.begun = spread, true
-	verdict := measurements.Judge(&round, &d.history)
-	d.history.Learn(&round, &verdict)
-	probe.Suspect(plan.Suspicion, &verdict, &d.history)
-	d.plan.Rotation, d.cut = plan.Rotation.Next(), nil
+	d.cut = nil
 	d.view.Running, d.view.Verdict, d.view.LastRound = false, &verdict, time.Now()
 	d.mu.Unlock()
 
 	d.tellUnknown(&round)
 	d.metrics.Observe(round, verdict)
+	d.metrics.PenaltyShare(d.watch.Plan.Ledger.WorstShare())
 	d.keep(&round, &verdict)
 	d.log.Info().Str("round", round.ID).Float64("seconds", verdict.DurationSeconds).Str("network", string(verdict.Network.State)).Msg("round judged")
 	if d.judged != nil {
@@ -213,12 +178,11 @@ func (d *daemon) keep(round *measurements.Round, verdict *measurements.RoundVerd
 	if d.store == nil {
 		return
 	}
-	d.mu.Lock()
-	history, err := json.Marshal(&d.history) // before the page, which waits for the lock, waits for the disk
+	plan := d.watch.Plan
+	history, err := json.Marshal(&d.watch.History)
 	k := store.Kept{Round: *round, Verdict: *verdict, States: map[string]any{
-		stateHistory: json.RawMessage(history), stateMetrics: d.metrics.State(), stateLedger: d.plan.Resting(), stateBudget: d.plan.Budget.Snapshot(),
+		stateHistory: json.RawMessage(history), stateMetrics: d.metrics.State(), stateLedger: plan.Resting(), stateBudget: plan.Budget.Snapshot(), stateTurns: plan.Memory(),
 	}}
-	d.mu.Unlock()
 	if err != nil {
 		delete(k.States, stateHistory)
 	}
@@ -235,17 +199,21 @@ func (d *daemon) restore() {
 		state  metrics.State
 		ledger []schedule.Entry
 		budget schedule.BudgetState
+		turns  *probe.Memory
 	)
-	for name, to := range map[string]any{stateHistory: &d.history, stateMetrics: &state, stateLedger: &ledger, stateBudget: &budget} {
+	for name, to := range map[string]any{stateHistory: &d.watch.History, stateMetrics: &state, stateLedger: &ledger, stateBudget: &budget, stateTurns: &turns} {
 		if err := d.store.LoadState(name, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			d.log.Warn().Err(err).Str("state", name).Msg("what an earlier run kept can't be read")
 		}
 	}
-	d.plan.EpochKey = d.epochKey()
+	plan := d.watch.Plan
+	plan.EpochKey = d.epochKey()
 	d.metrics.Restore(state)
-	d.plan.Ledger.Restore(ledger)
-	d.plan.Budget.Restore(budget)
-	probe.Resuspect(d.plan.Suspicion, &d.history)
+	plan.Ledger.Restore(ledger)
+	d.metrics.PenaltyShare(plan.Ledger.WorstShare())
+	plan.Budget.Restore(budget)
+	plan.Recall(turns)
+	probe.Resuspect(plan.Suspicion, &d.watch.History)
 }
 
 // epochKey reads the key of the epochs' names, and makes one where there is none: without it the networks
@@ -278,13 +246,8 @@ func storedEpochKey(s *store.Store) (key []byte, err error) {
 	return key, nil
 }
 
-// pace is the time from one round to the next.
-func pace(cfg *config.Config) func() time.Duration {
-	return func() time.Duration { return schedule.Next(cfg.Interval, cfg.Jitter, nil) }
-}
-
-// reload takes another configuration in, from the next round on. Counters, ledger and budget stay, and those of a
-// round in progress go on counting: only their limits are others.
+// reload takes another configuration in, from the next round on. Counters stay; what the round in progress still adds
+// to ledger and budget goes over to the next one.
 //
 // Consent that is gone ends the round in progress, whatever else the configuration holds.
 func (d *daemon) reload(cfg *config.Config, host probe.Host) error {
@@ -298,15 +261,10 @@ func (d *daemon) reload(cfg *config.Config, host probe.Host) error {
 	if d.store != nil {
 		d.store.SetBounds(cfg.Retention, cfg.MaxSize)
 	}
+	d.watch.Replace(plan, cfg.Interval, cfg.Jitter)
+	d.metrics.Configure(metricsOptions(cfg))
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	plan.Ledger, plan.Budget = d.plan.Ledger, d.plan.Budget
-	plan.Ledger.SetResidual(cfg.Residual)
-	plan.Budget.SetDaily(cfg.DailyBudget)
-	plan.Suspicion, plan.Rotation, plan.EpochKey = d.plan.Suspicion, d.plan.Rotation, d.plan.EpochKey
-	plan.Remember(d.plan)
-	d.metrics.Configure(metricsOptions(cfg))
-	d.plan, d.every = plan, pace(cfg)
 	d.view.Consent = !cfg.Consent.IsZero()
 	select {
 	case d.changed <- struct{}{}:

@@ -15,9 +15,9 @@ import (
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/measurements/web"
+	"github.com/telltale-probe/telltale/probe"
 	"github.com/telltale-probe/telltale/probe/netlab"
 	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
-	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // demoCmd is the whole daemon on an emulated internet.
@@ -29,7 +29,7 @@ const (
 	demoTimeout = time.Second // of a step: nobody wants to watch ten seconds of silence
 	// demoParallel is more than a household's line should bear: here nobody's line bears it.
 	demoParallel = 32
-	demoPause    = 4 * time.Second // between rounds
+	demoPause    = 4 * time.Second // from round to round
 	// demoOnset is when the composite scenario's rules set in, and a little more.
 	demoOnset = 5200 * time.Millisecond
 
@@ -98,8 +98,7 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 		return err
 	}
 	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // what takes days to tell is the daemon's
-	demon.log, demon.store, demon.metrics, demon.plan = log, kept, counted, plan
-	demon.every = func() time.Duration { return schedule.Next(demoPause, 0, nil) }
+	demon.log, demon.store, demon.metrics, demon.watch = log, kept, counted, &probe.Watch{Plan: plan, Interval: demoPause}
 	demon.metrics.RegisterSelf()
 	demon.view = web.View{Version: version, Consent: true}
 	server := web.New(web.Config{View: demon.show, Gatherer: demon.metrics, Registerer: demon.metrics.Registerer(), Evidence: kept, Log: log})
@@ -148,10 +147,10 @@ func (d *demoCmd) twice(ctx context.Context, demon *daemon, t terminal) {
 	within, cancel := context.WithTimeout(ctx, demoOnce)
 	defer cancel()
 	clean, enough := context.WithTimeout(within, demoClean)
-	demon.plan.Thorough = false
+	demon.watch.Plan.Thorough = false
 	demon.round(clean)
 	enough()
-	demon.plan.Thorough = true
+	demon.watch.Plan.Thorough = true
 	demon.round(within)
 	if ctx.Err() != nil {
 		return

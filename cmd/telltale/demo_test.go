@@ -15,6 +15,7 @@ import (
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/web"
+	"github.com/telltale-probe/telltale/probe"
 	"github.com/telltale-probe/telltale/probe/netlab"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
@@ -152,7 +153,7 @@ func TestDemoOnceIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &daemon{log: zerolog.Nop(), metrics: newMetrics(cfg), plan: plan, view: web.View{Consent: true}}
+		d := &daemon{log: zerolog.Nop(), metrics: newMetrics(cfg), watch: &probe.Watch{Plan: plan}, view: web.View{Consent: true}}
 		var out strings.Builder
 		begun := time.Now()
 		(&demoCmd{}).twice(t.Context(), d, terminal{out: &out, err: io.Discard})

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
-	"github.com/telltale-probe/telltale/measurements/noise"
 	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
+	"github.com/telltale-probe/telltale/probe/noise"
 )
 
 // labNoiseCmd counts false findings: of the whole program on an emulated line, or of the rules and the

@@ -149,7 +149,7 @@ func newCorpus(t *testing.T) *corpus {
 		t.Fatal(err)
 	}
 	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0
-	c.log, c.store, c.metrics, c.plan = log, kept, counted, plan
+	c.log, c.store, c.metrics, c.watch = log, kept, counted, &probe.Watch{Plan: plan}
 	c.push = &pusher{log: log, store: kept, metrics: counted}
 	c.judged = func(r *measurements.Round, v *measurements.RoundVerdict) { c.seen, c.verdict = *r, *v }
 	t.Cleanup(func() {

@@ -24,6 +24,7 @@ import (
 	"github.com/telltale-probe/telltale/measurements/delivery"
 	"github.com/telltale-probe/telltale/measurements/remotewrite"
 	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/probe"
 )
 
 // sink receives metrics by remote write 2.0, and evidence.
@@ -109,7 +110,7 @@ func pushing(t *testing.T) (*daemon, *sink, *config.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, plan: plan, push: &pusher{log: zerolog.Nop(), store: kept, metrics: counted}}
+	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, watch: &probe.Watch{Plan: plan}, push: &pusher{log: zerolog.Nop(), store: kept, metrics: counted}}
 	t.Cleanup(func() {
 		d.push.close()
 		_ = kept.Close()

@@ -80,7 +80,7 @@ func (l *pushedLife) live() pushed {
 		l.t.Fatal(err)
 	}
 	plan.Spread = 0
-	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, plan: plan, view: web.View{Consent: true}, push: &pusher{log: zerolog.Nop(), store: kept, metrics: counted}}
+	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, watch: &probe.Watch{Plan: plan}, view: web.View{Consent: true}, push: &pusher{log: zerolog.Nop(), store: kept, metrics: counted}}
 	d.restore()
 	if err := d.push.configure(l.t.Context(), l.cfg); err != nil {
 		l.t.Fatal(err)

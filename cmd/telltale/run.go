@@ -12,6 +12,7 @@ import (
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements/store"
 	"github.com/telltale-probe/telltale/measurements/web"
+	"github.com/telltale-probe/telltale/probe"
 )
 
 // runCmd is the daemon.
@@ -35,8 +36,8 @@ func (runCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	defer func() { _ = kept.Close() }()
-	d.log, d.store, d.metrics, d.plan = log, kept, counted, plan
-	d.changed, d.every = make(chan struct{}, 1), pace(cfg)
+	d.log, d.store, d.metrics, d.changed = log, kept, counted, make(chan struct{}, 1)
+	d.watch = &probe.Watch{Plan: plan, Interval: cfg.Interval, Jitter: cfg.Jitter}
 	d.metrics.RegisterSelf()
 	d.restore()
 	speak := &speaker{log: log, keys: kept}

@@ -12,6 +12,7 @@ import (
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/probe"
 )
 
 // The store has the configuration's bounds, and its troubles are counted: a damaged database costs the
@@ -36,7 +37,7 @@ func TestStoreOfADaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, plan: plan}
+	d := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, watch: &probe.Watch{Plan: plan}}
 	d.restore()
 	d.keep(&measurements.Round{ID: "a", Started: time.Now()}, &measurements.RoundVerdict{Schema: measurements.RoundSchema, Apps: []measurements.AppVerdict{}})
 	for name, want := range map[string]float64{"telltale_store_errors_total": 1, "telltale_store_size_bytes": float64(kept.Size())} {
@@ -55,10 +56,14 @@ func TestStoreOfADaemon(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
-	for _, state := range []string{stateHistory, stateMetrics, stateLedger, stateBudget} {
+	for _, state := range []string{stateHistory, stateMetrics, stateLedger, stateBudget, stateTurns} {
 		var v any
 		if err := kept.LoadState(state, &v); err != nil {
 			t.Error(err)
 		}
+	}
+	again := &daemon{log: zerolog.Nop(), store: kept, metrics: counted, watch: &probe.Watch{Plan: &probe.Plan{Ledger: plan.Ledger, Budget: plan.Budget, Suspicion: plan.Suspicion}}}
+	if again.restore(); again.watch.Plan.Rotation != plan.Rotation || plan.Rotation == 0 {
+		t.Errorf("after a restart it is turn %d, was %d", again.watch.Plan.Rotation, plan.Rotation)
 	}
 }

@@ -42,6 +42,7 @@ type families struct {
 	storeSize                           prometheus.Gauge
 	outboxMessages                      *prometheus.GaugeVec
 	pushFailures                        *prometheus.CounterVec
+	penaltyShare                        prometheus.Gauge
 }
 
 func newFamilies() families {
@@ -90,6 +91,9 @@ func newFamilies() families {
 		storeSize:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "telltale_store_size_bytes", Help: "What the store's database takes on the disk, with its log, after the last round."}),
 		outboxDropped: counter("outbox_dropped_total", "Messages that were given up undelivered: the outbox was full, they were too old, or the receiver refused them for good. There from the first on.", "kind"),
 
+		penaltyShare: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "telltale_penalty_ratio", Help: "Of the last day, the greatest part for which an address was under a penalty that failures of ours may have caused: 0.05 at most.",
+		}),
 		pushFailures:   counter("push_failures_total", "Attempts to deliver that failed, by reason. There from the first on.", "kind", "reason"),
 		outboxMessages: gauge("outbox_messages", "Messages that wait to be delivered, or were just written; absent where nothing is pushed. One series for all kinds: there is a budget."),
 	}
@@ -100,6 +104,6 @@ func (f *families) collectors() []prometheus.Collector {
 		f.appState, f.targetState, f.layerState, f.blocking, f.blockingOnset, f.blockingOK, f.lastJudged,
 		f.trials, f.steps, f.stepFailures, f.stepDuration, f.networkUp, f.rounds, f.roundsSkipped,
 		f.roundDuration, f.lastRound, f.networkBytes, f.vantageInfo, f.buildInfo,
-		f.storeErrors, f.storeSize, f.outboxDropped, f.pushFailures, f.outboxMessages,
+		f.storeErrors, f.storeSize, f.outboxDropped, f.pushFailures, f.outboxMessages, f.penaltyShare,
 	}
 }

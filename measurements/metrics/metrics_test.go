@@ -38,6 +38,7 @@ var contract = []struct{ name, labels, born string }{
 	{"telltale_network_bytes_total", "direction", "start"},
 	{"telltale_store_errors_total", "reason", "finding"},
 	{"telltale_store_size_bytes", "", "start"},
+	{"telltale_penalty_ratio", "", "start"},
 	{"telltale_outbox_dropped_total", "kind", "finding"},
 	{"telltale_vantage_info", "asn country epoch label", "start"},
 	{"telltale_build_info", "catalogue goversion revision rules version", "start"},
@@ -247,6 +248,8 @@ func TestCounters(t *testing.T) {
 	wantValue(t, m, 1, "telltale_store_errors_total", "reason", "full")
 	wantValue(t, m, 1, "telltale_store_errors_total", "reason", "other")
 	wantValue(t, m, 4096, "telltale_store_size_bytes")
+	m.PenaltyShare(0.04)
+	wantValue(t, m, 0.04, "telltale_penalty_ratio")
 	wantValue(t, m, 3, "telltale_outbox_dropped_total", "kind", "mail")
 	sentBytes, _ := value(t, m, "telltale_network_bytes_total", "direction", "sent")
 	wantValue(t, m, 2*sentBytes, "telltale_network_bytes_total", "direction", "received")

@@ -1,10 +1,12 @@
 // Package schedule says when to measure, and what must be left alone.
 //
-// It opens no socket and knows no verdict. Its four small parts answer one question each:
+// It opens no socket and makes no verdict. Its small parts answer one question each:
 //
-//	Ledger      did something fail here so recently that touching it again would prolong a block?
+//	Ledger      did something fail here so recently, or so often, that it must be left alone?
+//	Ledger.Due  when is it worth what it costs to look again at what goes on failing?
 //	Budget      may this many bytes leave and enter the home now?
 //	Next        how long until the next round?
+//	Suspicion   what failed lately, since when, and where?
 //	Rotation    which endpoints get control N in this round, beside those under Suspicion?
 //
 // All of them live for as long as the program and are safe for concurrent use. What must survive a

@@ -71,7 +71,7 @@ func TestLedgerFailAgain(t *testing.T) {
 func TestLedgerOff(t *testing.T) {
 	l, p := NewLedger(0), tcp("192.0.2.1:443")
 	l.Fail(p)
-	if l.Rests(p) || len(resting(l)) > 0 || l.Triggered(p).IsZero() {
+	if l.Rests(p) || slices.ContainsFunc(places(l), func(e Entry) bool { return l.Rests(e.Place) }) || l.Triggered(p).IsZero() {
 		t.Error("rests although the residual time is 0, or is forgotten")
 	}
 }
@@ -136,15 +136,15 @@ func TestLedgerRestart(t *testing.T) {
 		if after.Rests(early) || !after.Until(late).Equal(before.Until(late)) {
 			t.Errorf("early until %v, late until %v; want free, %v", after.Until(early), after.Until(late), before.Until(late))
 		}
-		if got := resting(after); len(got) != 1 || got[0].Place != late {
-			t.Errorf("snapshot %v, want %v alone", got, late)
+		if got := places(after); len(got) != 2 || got[0].Place != early || got[1].Place != late {
+			t.Errorf("snapshot %v, want %v and %v", got, early, late)
 		}
 	})
 }
 
-// resting lists the entries of a snapshot that are places which rest.
-func resting(l *Ledger) []Entry {
-	return slices.DeleteFunc(l.Snapshot(), func(e Entry) bool { return e.Transport == counted || !l.Rests(e.Place) })
+// places lists the entries of a snapshot that are places.
+func places(l *Ledger) []Entry {
+	return slices.DeleteFunc(l.Snapshot(), func(e Entry) bool { return e.Transport == counted })
 }
 
 // A clock that was set back does not make a place rest for longer than the residual time, and an
@@ -176,13 +176,10 @@ func TestLedgerBounded(t *testing.T) {
 			l.Fail(place(i))
 			time.Sleep(time.Millisecond)
 		}
-		if n := len(resting(l)); n != ledgerSize {
-			t.Errorf("%d entries, want %d", n, ledgerSize)
+		if n, m := len(places(l)), len(l.penalties); n != ledgerSize || m != ledgerSize {
+			t.Errorf("%d places and %d addresses, want %d", n, m, ledgerSize)
 		}
-		if n := len(l.day); n > ledgerSize+1 {
-			t.Errorf("%d addresses, want %d at most", n, ledgerSize+1)
-		}
-		if l.Rests(place(9)) || !l.Rests(place(10)) {
+		if l.Rests(place(9)) || !l.Rests(place(10)) || l.Exhausted(place(9)) || !l.Exhausted(place(10)) {
 			t.Error("dropped others than the oldest")
 		}
 	})
@@ -194,9 +191,9 @@ func TestLedgerAgainstModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(1, 2))
 		l, last := NewLedger(residual), map[Place]time.Time{}
-		places := []Place{tcp("192.0.2.1:443"), tcp("192.0.2.1:80"), tcp("[2001:db8::1]:443"), {Transport: "udp", Endpoint: tcp("192.0.2.1:443").Endpoint}}
+		known := []Place{tcp("192.0.2.1:443"), tcp("192.0.2.1:80"), tcp("[2001:db8::1]:443"), {Transport: "udp", Endpoint: tcp("192.0.2.1:443").Endpoint}}
 		for range 5000 {
-			p := places[rnd.IntN(len(places))]
+			p := known[rnd.IntN(len(known))]
 			switch rnd.IntN(4) {
 			case 0:
 				l.Fail(p)
@@ -233,25 +230,4 @@ func TestLedgerConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-// Another residual time holds for what rests already; the failures stay known.
-func TestSetResidual(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := NewLedger(10 * time.Minute)
-		at := Place{Transport: "tcp", Endpoint: netip.MustParseAddrPort("192.0.2.1:443")}
-		l.Fail(at)
-		time.Sleep(15 * time.Minute)
-		if l.Rests(at) {
-			t.Fatal("it rests too long")
-		}
-		l.SetResidual(20 * time.Minute)
-		if !l.Rests(at) || l.Residual() != 20*time.Minute {
-			t.Error("the longer time does not hold")
-		}
-		time.Sleep(5 * time.Minute)
-		if l.Rests(at) {
-			t.Error("it rests for ever")
-		}
-	})
 }

@@ -3,7 +3,6 @@ package schedule
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"sync"
 )
 
 // Turns is the number of rounds in which the rotation visits every endpoint once. Control N costs
@@ -37,36 +36,4 @@ func (r Rotation) Nth(key string, n uint64) bool {
 func (r Rotation) Turn(key string) uint64 {
 	sum := sha256.Sum256([]byte(key))
 	return uint64(binary.BigEndian.Uint32(sum[2:])) + uint64(r)
-}
-
-// Suspicion is the set of what failed lately. It gets control N in every round, because only N
-// before T can tell a name that is blocked from a server that is down. The zero value is empty and
-// ready. It is not kept across restarts: the stored history says it anew.
-type Suspicion struct {
-	mu   sync.RWMutex
-	keys map[string]bool
-}
-
-// Suspect puts a key under suspicion.
-func (s *Suspicion) Suspect(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.keys == nil {
-		s.keys = map[string]bool{}
-	}
-	s.keys[key] = true
-}
-
-// Clear takes the suspicion away.
-func (s *Suspicion) Clear(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.keys, key)
-}
-
-// Suspected says whether the key is under suspicion.
-func (s *Suspicion) Suspected(key string) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.keys[key]
 }

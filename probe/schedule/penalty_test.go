@@ -1,47 +1,71 @@
 package schedule
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// A target that is blocked for days is looked at often while the block is new, and never so often that
-// its address is under our penalty for more than a twentieth of any day; also over restarts.
+// Whatever the residual time, an address whose every visit fails is under our penalty for a twentieth of any
+// day at most, or of as long as makes one failure a twentieth; and the ledger says so. It knows it over
+// restarts, and in bounded memory.
 func TestPenaltyIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const residual, every, days = 10 * time.Minute, 12 * time.Minute, 4
-		at := Place{Transport: "tcp", Endpoint: netip.MustParseAddrPort("192.0.2.1:443")}
-		quic := Place{Transport: "udp", Endpoint: at.Endpoint}
-		l := NewLedger(residual)
-		start := time.Now()
-		looks, early, most := 0, 0, 0.0
-		for time.Since(start) < days*24*time.Hour {
-			if !l.Rests(at) && !l.Exhausted(at) {
-				l.Fail(at)
-				l.Fail(quic) // at the same time: the household loses the address once
-				looks++
-				if time.Since(start) < 3*time.Hour {
-					early++
+	for _, residual := range []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 67 * time.Second, 10 * time.Minute, 25 * time.Minute, time.Hour, 72 * time.Minute, 3 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			at := Place{Transport: "tcp", Endpoint: netip.MustParseAddrPort("192.0.2.1:443")}
+			quic := Place{Transport: "udp", Endpoint: at.Endpoint}
+			l, rnd := NewLedger(residual), rand.New(rand.NewPCG(1, uint64(residual)))
+			var failed []time.Time // the test's own list of all
+			worst := 0.0
+			for start := time.Now(); time.Since(start) < 3*l.window(); {
+				for _, p := range []Place{at, quic} {
+					if !l.Rests(p) && !l.Exhausted(p) {
+						l.Fail(p)
+						failed = append(failed, time.Now())
+						time.Sleep(time.Duration(rnd.Int64N(int64(residual / 2))))
+					}
 				}
+				again := NewLedger(residual)
+				again.Restore(l.Snapshot())
+				l = again
+				worst = max(worst, l.WorstShare())
+				time.Sleep(residual/3 + time.Duration(rnd.Int64N(int64(residual))))
 			}
-			again := NewLedger(residual)
-			again.Restore(l.Snapshot())
-			l = again
-			most = max(most, l.Share(at))
-			time.Sleep(every)
-		}
-		if early < 6 || looks < 6*days || looks > 7*days+1 {
-			t.Errorf("%d looks in %d days, %d of them in the first three hours", looks, days, early)
-		}
-		if most > 0.05 || most < 0.03 {
-			t.Errorf("at most %.3f of a day were under a penalty", most)
-		}
-	})
+			real := mostInWindow(failed, residual, l.window())
+			if real > 0.05+1e-9 || worst > 0.05 {
+				t.Errorf("residual %v: %.4f of a window under a penalty, and the ledger says %.4f", residual, real, worst)
+			}
+			if real < 0.02 || worst < real-1e-9 {
+				t.Errorf("residual %v: %.4f of a window under a penalty, and the ledger says %.4f: too little", residual, real, worst)
+			}
+			if n := len(l.penalties[at.address()]); n > cells+1 {
+				t.Errorf("residual %v: %d sums of one address", residual, n)
+			}
+		})
+	}
 }
 
-// Elsewhere nothing changes, and long residual times still leave a look a day.
+// mostInWindow is the greatest part of any window that lies under a penalty, each failure's taken as whole in
+// it if it began there.
+func mostInWindow(failed []time.Time, residual, window time.Duration) float64 {
+	most := time.Duration(0)
+	for i := range failed {
+		sum := time.Duration(0)
+		for j := i; j >= 0 && failed[i].Sub(failed[j]) < window; j-- {
+			if j == i {
+				sum += residual
+			} else {
+				sum += min(residual, failed[j+1].Sub(failed[j]))
+			}
+		}
+		most = max(most, sum)
+	}
+	return float64(most) / float64(window)
+}
+
+// Elsewhere nothing changes, and a long residual time still leaves a look now and then.
 func TestPenaltyIsAnAddressOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := Place{Transport: "tcp", Endpoint: netip.MustParseAddrPort("192.0.2.1:443")}
@@ -52,15 +76,35 @@ func TestPenaltyIsAnAddressOwn(t *testing.T) {
 			t.Error("a first look must be allowed")
 		}
 		l.Fail(a)
+		time.Sleep(time.Second)
 		if !l.Exhausted(a) || !l.Exhausted(b) || l.Exhausted(c) {
-			t.Error("the address, and no other, has had its day")
+			t.Error("the address, and no other, has had its share")
 		}
-		time.Sleep(24 * time.Hour)
-		if l.Exhausted(a) || l.Share(a) != 0 {
-			t.Error("a day later it is free")
+		time.Sleep(59 * time.Hour)
+		if !l.Exhausted(a) {
+			t.Error("three hours in less than sixty are more than a twentieth")
+		}
+		time.Sleep(time.Hour)
+		if l.Exhausted(a) || l.Share(a) != 0 || l.WorstShare() != 0 {
+			t.Error("sixty hours later it is free")
 		}
 		if none := NewLedger(0); func() bool { none.Fail(a); return none.Exhausted(a) }() {
 			t.Error("without a residual time there is no penalty")
+		}
+	})
+}
+
+// What an earlier version wrote, a failure an entry, counts as before.
+func TestPenaltyOfAnEarlierVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Place{Transport: "tcp", Endpoint: netip.MustParseAddrPort("192.0.2.1:443")}
+		l := NewLedger(10 * time.Minute)
+		var old []Entry
+		for i := range 7 {
+			old = append(old, Entry{Place: Place{counted, netip.AddrPortFrom(p.address(), 0)}, Failed: time.Now().Add(time.Duration(i-8) * time.Hour)})
+		}
+		if l.Restore(old); !l.Exhausted(p) {
+			t.Errorf("seven failures of the day are %.3f of it, and one more may come", l.Share(p))
 		}
 	})
 }

@@ -30,12 +30,13 @@ func Next(mean time.Duration, jitter float64, rnd *rand.Rand) time.Duration {
 	return time.Duration(float64(mean) * (1 - jitter + jitter*min(draw(), longestDraw)/kept))
 }
 
-// Soon says how long to wait for a round that looks at a fresh suspicion: the residual time, since
-// nothing may be touched before, and up to a half more, so that it keeps no rhythm. rnd may be nil.
-func Soon(residual time.Duration, rnd *rand.Rand) time.Duration {
-	draw := rand.Float64
-	if rnd != nil {
-		draw = rnd.Float64
-	}
-	return residual + time.Second + time.Duration(draw()*float64(residual)/2)
-}
+// A round's visits begin over this part of the mean interval, and over five minutes at most. Chosen by us: that is
+// no burst on the line, who waits for the page waits no longer, and what the gate said is not older than most
+// troubles of a line last.
+const (
+	spreadPart = 3
+	mostSpread = 5 * time.Minute
+)
+
+// Spread is the time over which the visits of a round begin.
+func Spread(mean time.Duration) time.Duration { return max(min(mean/spreadPart, mostSpread), 0) }

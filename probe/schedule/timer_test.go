@@ -36,12 +36,11 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// A suspicion is looked at after the residual time, and not much later.
-func TestSoon(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(7, 8))
-	for range 1000 {
-		if d := Soon(10*time.Minute, rnd); d <= 10*time.Minute || d > 15*time.Minute+time.Second {
-			t.Fatalf("drew %v", d)
+// A round's visits take a part of the interval, and never more than the time for which the gate's word is good.
+func TestSpread(t *testing.T) {
+	for mean, want := range map[time.Duration]time.Duration{-time.Hour: 0, 0: 0, time.Minute: 20 * time.Second, 15 * time.Minute: 5 * time.Minute, time.Hour: 5 * time.Minute} {
+		if got := Spread(mean); got != want {
+			t.Errorf("of %v: %v, want %v", mean, got, want)
 		}
 	}
 }

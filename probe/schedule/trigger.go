@@ -15,7 +15,7 @@ func (l *Ledger) Triggered(p Place) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last, ok := l.failed[p.unmapped()]
-	if !ok || last.untold || l.past(last.at, time.Now()) {
+	if !ok || last.untold || time.Since(last.at) >= l.window() {
 		return time.Time{}
 	}
 	return last.at

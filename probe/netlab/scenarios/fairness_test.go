@@ -34,7 +34,7 @@ func TestASmallBudgetIsSharedFairly(t *testing.T) {
 		}
 		budget := schedule.NewBudget(daily)
 		plan := &probe.Plan{Host: w.Host(), Apps: cfg.Apps, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
-			Families: []measurements.Family{measurements.IPv4}, Timeout: cfg.Timeout, Parallel: cfg.Parallel, Spread: time.Minute,
+			Families: []measurements.Family{measurements.IPv4}, Timeout: cfg.Timeout, Parallel: cfg.Parallel, Spread: schedule.Spread(cfg.Interval),
 			Ledger: schedule.NewLedger(cfg.Residual), Budget: budget, Suspicion: &schedule.Suspicion{}}
 		start, rnd := time.Now(), rand.New(rand.NewPCG(1, 2))
 		for hour := 0; hour < 24; hour = int(time.Since(start) / time.Hour) {

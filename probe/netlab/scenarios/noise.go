@@ -64,17 +64,13 @@ func (l *Lab) noise(ctx context.Context, n Noise) (NoiseReport, error) {
 	if err != nil {
 		return r, err
 	}
-	plan.Thorough, plan.Suspicion, plan.Placebo, plan.Spread = false, &schedule.Suspicion{}, l.Placebo, time.Minute
+	plan.Thorough, plan.Suspicion, plan.Placebo, plan.Spread = false, &schedule.Suspicion{}, l.Placebo, schedule.Spread(meanInterval)
 	seen := map[string]time.Time{}
-	var history measurements.History
-	for start := time.Now(); time.Since(start) < until && ctx.Err() == nil; {
-		round := plan.Run(context.Background())
-		verdict := measurements.Judge(&round, &history)
-		history.Learn(&round, &verdict)
-		probe.Suspect(plan.Suspicion, &verdict, &history)
-		plan.Rotation = plan.Rotation.Next()
+	watch := probe.Watch{Plan: plan, Interval: meanInterval, Jitter: 0.5, Rand: rnd}
+	for start := time.Now(); time.Since(start) < until && ctx.Err() == nil; time.Sleep(watch.Pause()) {
+		round := watch.Run(context.Background())
+		verdict := watch.Learn(&round)
 		r.count(&verdict, seen, n.Seed, time.Since(start))
-		time.Sleep(schedule.Next(meanInterval, 0.5, rnd))
 	}
 	return r, nil
 }

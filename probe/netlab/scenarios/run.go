@@ -48,8 +48,9 @@ func (s *Scenario) vantage() measurements.Vantage {
 	return v
 }
 
-// between is the time from one round of a scenario to the next: past any residual time in use.
-const between = time.Hour
+// between is the time from one round of a scenario to the next: past any time for which what fails is left alone
+// (schedule.Ledger.Due).
+const between = 8 * time.Hour
 
 // Run makes a scenario's rounds in virtual time, so that a minute's timeout costs nothing, and
 // compares the last verdict with what is expected. An error says that the scenario could not be run.

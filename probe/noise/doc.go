@@ -3,8 +3,8 @@
 // sent, not even in an emulated network: a hundred million target-rounds take minutes.
 //
 // The failures are made from a model (rates.go), the observations of the targets that fail are built as
-// a round makes them (visit.go), and everything after that is the real code: Judge and Learn. Then
-// somebody does block, and the same code shows how soon it is noticed.
+// a round makes them (visit.go), and everything beside that is the real code: Judge and Learn, and in virtual time
+// the schedule, with what it leaves alone. Then somebody does block, and the same code shows how soon it is noticed.
 //
 // What the model leaves out, no count of this package speaks of: see Rates.
 package noise

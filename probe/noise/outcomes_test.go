@@ -38,8 +38,11 @@ func TestOutcomes(t *testing.T) {
 			t.Errorf("%s of %.0f %%: %.0f %% are likely within a day", o.Died, 100*o.Share, 100*got)
 		}
 	}
-	if hard := r.Onsets[0]; hard.Within(hard.Confirmed, 4*time.Hour) < 0.9 {
+	if hard := r.Onsets[0]; hard.Within(hard.Confirmed, 3*time.Hour) < 0.9 {
 		t.Errorf("of hard resets %v were confirmed", hard.Confirmed)
+	}
+	if r.Penalty == 0 || r.Penalty > 0.05 || r.Onsets[0].Penalty == 0 || r.Onsets[0].Penalty > 0.05 {
+		t.Errorf("an address was under a penalty for %.4f of a day, in a hard block %.4f", r.Penalty, r.Onsets[0].Penalty)
 	}
 	var b bytes.Buffer
 	r.Write(&b)
@@ -94,11 +97,15 @@ func TestUpper(t *testing.T) {
 
 // BenchmarkTargetRound is the cost of one target's visit, with its share of judging and learning.
 func BenchmarkTargetRound(b *testing.B) {
-	v := newVantage(1, Default())
+	visits := int64(0)
 	for b.Loop() {
-		for before := v.visits; v.visits < before+1000; {
-			v.step()
-		}
+		bubble(func() {
+			v := newVantage(1, Default())
+			for v.visits < 100_000 {
+				v.step()
+			}
+			visits += v.visits
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(v.visits), "ns/target-round")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(visits), "ns/target-round")
 }

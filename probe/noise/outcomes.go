@@ -40,7 +40,9 @@ type OutcomeReport struct {
 	False map[ms.Confidence]int
 	// Signatures of the false findings that were likely at least.
 	Signatures map[ms.Signature]int
-	Onsets     []OnsetReport
+	// Penalty is the greatest part of a day for which an address was under a penalty of ours.
+	Penalty float64
+	Onsets  []OnsetReport
 }
 
 // OnsetReport is how soon one kind of block was noticed, from its onset on.
@@ -50,6 +52,8 @@ type OnsetReport struct {
 	Blocks int
 	// Times to the first finding of that confidence, sorted; of those blocks that led to one in Watched.
 	Likely, Confirmed []time.Duration
+	// Penalty is the greatest part of a day for which an address was under a penalty of ours.
+	Penalty float64
 }
 
 // Watched is how long an injected block is watched.
@@ -84,21 +88,27 @@ func SimulateOutcomes(o OutcomeOptions) OutcomeReport {
 	out := OutcomeReport{Vantages: o.Seeds, False: map[ms.Confidence]int{}, Signatures: map[ms.Signature]int{}}
 	var mu sync.Mutex
 	o.side(o.Seeds, func(i int) {
-		v := newVantage(o.Seed<<20|uint64(i), o.Rates)
 		f := falsehoods{seen: map[string]*episode{}, confidence: map[ms.Confidence]int{}, signatures: map[ms.Signature]int{}}
-		v.said = f.note
-		told := int64(0)
-		for share := o.TargetRounds / int64(o.Seeds); v.visits < share; {
-			v.step()
-			if v.visits-told >= tellEvery {
-				o.Told("visits", int(v.visits-told), int(o.TargetRounds))
-				told = v.visits
+		visits, took, penalty := int64(0), time.Duration(0), 0.0
+		bubble(func() {
+			v, began := newVantage(o.Seed<<20|uint64(i), o.Rates), time.Now()
+			v.said = f.note
+			told := int64(0)
+			for share := o.TargetRounds / int64(o.Seeds); v.visits < share; {
+				v.step()
+				if v.visits-told >= tellEvery {
+					o.Told("visits", int(v.visits-told), int(o.TargetRounds))
+					told = v.visits
+				}
+				penalty = max(penalty, v.ledger.WorstShare())
 			}
-		}
+			visits, took = v.visits, time.Since(began)
+		})
 		mu.Lock()
 		defer mu.Unlock()
-		out.TargetRounds += v.visits
-		out.Time += v.now.Sub(start)
+		out.TargetRounds += visits
+		out.Time += took
+		out.Penalty = max(out.Penalty, penalty)
 		for c, n := range f.confidence {
 			out.False[c] += n
 		}
@@ -180,20 +190,27 @@ const (
 func (o *OutcomeOptions) onsets() []OnsetReport {
 	kept := make([][]byte, homes)
 	o.side(homes, func(i int) {
-		v := newVantage(o.Seed<<20|1<<19|uint64(i), o.Rates)
-		for v.now.Before(start.Add(warm)) {
-			v.step()
-		}
-		kept[i], _ = json.Marshal(v.history) // a history of our own making can be written
+		bubble(func() {
+			v, began := newVantage(o.Seed<<20|1<<19|uint64(i), o.Rates), time.Now()
+			for time.Since(began) < warm {
+				v.step()
+			}
+			kept[i], _ = json.Marshal(v.history) // a history of our own making can be written
+		})
 	})
 	out := slices.Clone(injected)
 	var mu sync.Mutex
 	o.side(len(out)*o.Onsets, func(i int) {
 		r := &out[i%len(out)]
-		likely, confirmed := o.onset(r.Died, r.Share, kept[i%homes], o.Seed<<20|1<<18|uint64(i))
+		var likely, confirmed time.Duration
+		var penalty float64
+		bubble(func() {
+			likely, confirmed, penalty = o.onset(r.Died, r.Share, kept[i%homes], o.Seed<<20|1<<18|uint64(i))
+		})
 		o.Told("blocks", 1, len(out)*o.Onsets)
 		mu.Lock()
 		defer mu.Unlock()
+		r.Penalty = max(r.Penalty, penalty)
 		r.Blocks++
 		if likely > 0 {
 			r.Likely = append(r.Likely, likely)
@@ -209,14 +226,13 @@ func (o *OutcomeOptions) onsets() []OnsetReport {
 	return out
 }
 
-// onset injects one block, and gives the times until it was likely and confirmed; 0 if it never was.
-func (o *OutcomeOptions) onset(died ms.Failure, share float64, kept []byte, seed uint64) (likely, confirmed time.Duration) {
+// onset injects one block, and gives the times until it was likely and confirmed; 0 if it never was. The home's history is two weeks old, and so is its time.
+func (o *OutcomeOptions) onset(died ms.Failure, share float64, kept []byte, seed uint64) (likely, confirmed time.Duration, penalty float64) {
+	time.Sleep(warm)
 	v := newVantage(seed, o.Rates)
 	if err := json.Unmarshal(kept, v.history); err != nil {
-		return 0, 0 // counted as a block that was not found
+		return 0, 0, 0 // counted as a block that was not found
 	}
-	v.now, v.next = start.Add(warm), start.Add(warm)
-	v.state = newState(o.Rates, len(v.targets), v.now, v.rnd)
 	named := slices.DeleteFunc(rand.New(rand.NewPCG(seed, 1)).Perm(len(v.targets)), func(i int) bool { return !v.targets[i].named() })
 	c := &Censor{target: named[0], died: died, share: share, onset: v.now.Add(time.Duration(v.rnd.Float64() * float64(6*time.Hour)))}
 	v.censor, v.only = c, apps[v.targets[c.target].app].id
@@ -233,6 +249,7 @@ func (o *OutcomeOptions) onset(died ms.Failure, share float64, kept []byte, seed
 	}
 	for v.now.Before(c.onset.Add(Watched)) && (likely == 0 || confirmed == 0) {
 		v.step()
+		penalty = max(penalty, v.ledger.WorstShare())
 	}
-	return likely, confirmed
+	return likely, confirmed, penalty
 }

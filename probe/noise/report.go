@@ -66,6 +66,11 @@ func (r OutcomeReport) Write(w io.Writer) {
 	}) {
 		_, _ = fmt.Fprintf(w, "  likely: %-14s %6d\n", s, r.Signatures[s])
 	}
+	worst := r.Penalty
+	for i := range r.Onsets {
+		worst = max(worst, r.Onsets[i].Penalty)
+	}
+	_, _ = fmt.Fprintf(w, "under a penalty of ours: no address for more than %.1f %% of a day\n", 100*worst)
 	if len(r.Onsets) == 0 {
 		return
 	}

@@ -40,31 +40,22 @@ type fate struct {
 	spots        [2]spot
 	unavailable  bool // the server's own 503
 	bad          bool // anything failed
+	made, part   bool // anything was visited; anything was left alone
 }
 
 type spot struct {
 	visited, neutral bool
+	barred           [2]bool // TCP, QUIC
 	n, t             [steps]ms.Failure
 	dead             bool
 }
 
-// draw decides the fate of a visit: one address, and after a failure the other, with control N first.
-func (s *state) draw(i int, t *target, neutral bool, c *Censor, now time.Time) (f fate) {
-	again := neutral
-	if t.named() {
-		if f.dns = s.resolve(i, now); f.dns != "" {
-			f.bad, again = true, true
-			f.trusted = s.chance(t, now)
-		}
+// died says whether the visit failed over TCP, or over QUIC: a neutral name's connect counts, too.
+func (sp *spot) died(transport int) bool {
+	if transport == 1 {
+		return sp.t[quic] != ""
 	}
-	for k := range f.spots {
-		f.visit(s, i, t, k, again, c, now)
-		if t.named() && !f.spots[k].dead && f.dns == "" {
-			break
-		}
-		again = true
-	}
-	return f
+	return sp.t[connect] != "" || sp.t[handshake] != "" || sp.t[exchange] != "" || sp.n[connect] != ""
 }
 
 // resolve asks the resolver under test.
@@ -85,16 +76,16 @@ func (s *state) resolve(i int, now time.Time) ms.Failure {
 // visit goes through the steps at one address, N first where it is wanted.
 func (f *fate) visit(s *state, i int, t *target, k int, neutral bool, c *Censor, now time.Time) {
 	sp := &f.spots[k]
-	sp.visited, sp.neutral = true, neutral && t.named()
+	sp.neutral = neutral && t.named()
 	f.unavailable = f.unavailable || s.ruin(i, now) == unavailable
 	if sp.neutral {
-		s.chain(i, t, &sp.n, true, nil, now)
+		s.chain(i, t, sp, &sp.n, true, nil, now)
 		if sp.n[connect] != "" {
 			sp.dead, f.bad = true, true
 			return
 		}
 	}
-	s.chain(i, t, &sp.t, false, c, now)
+	s.chain(i, t, sp, &sp.t, false, c, now)
 	for step := range steps {
 		sp.dead = sp.dead || sp.t[step] != ""
 		f.bad = f.bad || sp.t[step] != "" || sp.n[step] != ""
@@ -103,13 +94,13 @@ func (f *fate) visit(s *state, i int, t *target, k int, neutral bool, c *Censor,
 }
 
 // chain makes the steps of one name at one address. What was not reached stays "".
-func (s *state) chain(i int, t *target, out *[steps]ms.Failure, neutral bool, c *Censor, now time.Time) {
-	for step := connect; step <= exchange; step++ {
+func (s *state) chain(i int, t *target, sp *spot, out *[steps]ms.Failure, neutral bool, c *Censor, now time.Time) {
+	for step := connect; step <= exchange && !sp.barred[0]; step++ {
 		if out[step] = s.step(i, t, step, neutral, c, now); out[step] != "" || !t.named() {
 			break
 		}
 	}
-	if t.quic {
+	if t.quic && !sp.barred[1] {
 		out[quic] = s.step(i, t, quic, neutral, c, now)
 	}
 }
@@ -197,6 +188,7 @@ type sheet struct {
 	s             *state
 	at            time.Time
 	out           []ms.Observation
+	skipped       []ms.Skip
 	trials, conns int
 }
 
@@ -213,10 +205,10 @@ func (sh *sheet) note(t *target, family int, f *fate) {
 		sh.trials++
 		endpoint := netip.AddrPortFrom(t.addresses[family][k], 443).String()
 		if sp.neutral {
-			sh.noteChain(t, family, endpoint, "neutral.example.com", ms.N, &sp.n, false)
+			sh.noteChain(t, family, endpoint, "neutral.example.com", ms.N, sp, &sp.n, false)
 		}
 		if sp.n[connect] == "" {
-			sh.noteChain(t, family, endpoint, t.host, ms.T, &sp.t, f.unavailable)
+			sh.noteChain(t, family, endpoint, t.host, ms.T, sp, &sp.t, f.unavailable)
 		}
 	}
 }
@@ -239,22 +231,25 @@ func (sh *sheet) noteResolve(t *target, family int, f *fate) {
 		d.DNS.Rcode, d.DNS.Addresses = -1, nil
 	}
 	sh.out = append(sh.out, o)
-	if f.dns != "" || f.spots[0].dead {
+	if f.dns != "" || f.spots[0].dead || f.spots[1].dead {
 		sh.out = append(sh.out, d)
 	}
 }
 
 // noteChain writes down the steps of one name as far as they were made.
-func (sh *sheet) noteChain(t *target, family int, endpoint, name string, control ms.Control, died *[steps]ms.Failure, unavailable bool) {
+func (sh *sheet) noteChain(t *target, family int, endpoint, name string, control ms.Control, sp *spot, died *[steps]ms.Failure, unavailable bool) {
 	sh.conns++
 	o := ms.Observation{Target: t.info.ID, Control: control, Trial: sh.trials, Conn: sh.conns, Origin: ms.FromSystem, Transport: "tcp", Family: families[family], Endpoint: endpoint, Name: name, Started: sh.at}
 	for step, op := range [...]ms.Operation{ms.Connect, ms.TLSHandshake, ms.HTTPExchange} {
+		if sp.barred[0] {
+			break
+		}
 		sh.noteStep(o, op, died[step], unavailable, t.quic)
 		if died[step] != "" || !t.named() {
 			break
 		}
 	}
-	if t.quic {
+	if t.quic && !sp.barred[1] {
 		sh.conns++
 		o.Conn, o.Transport = sh.conns, "quic"
 		sh.noteStep(o, ms.QUICHandshake, died[quic], false, false)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	ms "github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // families, and the numbers under which this package knows them.
@@ -16,10 +17,27 @@ var families = [2]ms.Family{ms.IPv4, ms.IPv6}
 type target struct {
 	app, edge int
 	info      ms.TargetInfo
+	key       string // as the schedule writes it
 	host      string // "" for a data centre: addresses alone, and no name
 	quic      bool
 	addresses [2][2]netip.Addr // by family
 	fine      [4]ms.TargetVerdict
+}
+
+// transports are those over which the target is visited.
+func (t *target) transports() []string {
+	if t.quic {
+		return []string{"tcp", "udp"}
+	}
+	return []string{"tcp"}
+}
+
+func (t *target) place(transport string, family, k int) schedule.Place {
+	return schedule.Place{Transport: transport, Endpoint: netip.AddrPortFrom(t.addresses[family][k], 443)}
+}
+
+func (t *target) way(transport string, family int) schedule.Way {
+	return schedule.Way{Key: t.key, Family: families[family], Transport: transport}
 }
 
 // named says whether the target has a name, and so everything above TCP.
@@ -44,6 +62,7 @@ func targets() []target {
 	for i, a := range apps {
 		for n := range a.centres + a.names {
 			t := target{app: i, edge: a.edges[n%len(a.edges)], info: ms.TargetInfo{ID: fmt.Sprintf("t%d", n), Essential: true, Probes: []string{"https"}}}
+			t.key = a.id + "/" + t.info.ID
 			if n >= a.centres {
 				t.host = fmt.Sprintf("%s.%s.example.net", t.info.ID, a.id)
 				t.info.Hosts, t.quic = []string{t.host}, n%3 == 0

@@ -1,0 +1,50 @@
+package probe
+
+import (
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+// Memory is what a plan must know across restarts beside its ledger and budget: a program that is restarted
+// in a loop would else begin every time with the same endpoints' turns, come to those of a week never, and scan
+// every time what is scanned once a day.
+type Memory struct {
+	Rotation schedule.Rotation            `json:"rotation"`
+	Located  map[netip.AddrPort]time.Time `json:"located,omitempty"` // when endpoints were scanned
+}
+
+// mostLocated bounds what is taken over of scans. Chosen by us: several times the endpoints of a large catalogue.
+const mostLocated = 4096
+
+// Memory gives what Recall needs.
+func (p *Plan) Memory() Memory {
+	p.located.mu.Lock()
+	defer p.located.mu.Unlock()
+	return Memory{p.Rotation, maps.Clone(p.located.at)}
+}
+
+// Recall puts the memory of an earlier process in place of this one's; nil is that there is none: whose turn it is
+// begins anywhere then. A scan that seems to lie in the future was made now: the clock was set back meanwhile.
+func (p *Plan) Recall(m *Memory) {
+	if m == nil {
+		p.Rotation = schedule.Rotation(rand.Uint64())
+		return
+	}
+	p.Rotation = m.Rotation
+	p.located.mu.Lock()
+	defer p.located.mu.Unlock()
+	p.located.at = map[netip.AddrPort]time.Time{}
+	now := time.Now()
+	for ep, at := range m.Located {
+		if now.Sub(at) < locatePause && len(p.located.at) < mostLocated {
+			if at.After(now) {
+				at = now
+			}
+			p.located.at[ep] = at
+		}
+	}
+}
