@@ -38,8 +38,8 @@ type Line struct {
 	// NoRoom: some translator of addresses on this line has no place for new flows, of the gate or of apps;
 	// FlowsLost: that is how it looks from the apps alone.
 	NoRoom, FlowsLost bool
-	// UDP443Refused: this machine or the first router refuses everything over UDP port 443.
-	UDP443Refused bool
+	// UDP443Refused: this machine or the first router refuses everything over UDP port 443 in this family.
+	UDP443Refused map[Family]bool
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
 
@@ -56,7 +56,7 @@ const minOperators = 2
 func judgeLine(g *Measurement) *Line {
 	l := &Line{
 		Alive: map[Family]bool{}, Fine: map[Family]bool{}, Tried: map[Family]bool{}, Resolves: map[Family]bool{},
-		QUICTried: map[Family]bool{}, QUICAlive: map[Family]bool{},
+		QUICTried: map[Family]bool{}, QUICAlive: map[Family]bool{}, UDP443Refused: map[Family]bool{},
 	}
 	operators, all := operatorsOf(g, foreign)
 	if len(all) == 0 {
@@ -86,9 +86,9 @@ func judgeLine(g *Measurement) *Line {
 		l.Alive[f] = len(tlsBy[f]) >= need
 		l.Fine[f] = l.Alive[f] && 2*len(tlsBy[f]) > len(all)
 		l.QUICAlive[f] = len(quicBy[f]) > 0
+		l.UDP443Refused[f] = refusedNearby(g, f)
 	}
 	l.readSizes(g)
-	l.UDP443Refused = refusedNearby(g)
 	l.Redirected = redirected(g)
 	l.conclude(g, len(all))
 	l.FakeAddresses = FakeAddresses(g)
@@ -191,9 +191,7 @@ func (l *Line) concludeAlive(g *Measurement) {
 	if l.Tried[IPv6] && l.Alive[IPv4] && !l.Alive[IPv6] {
 		l.Reasons = append(l.Reasons, "IPv6 has a route here and reaches no neutral host")
 	}
-	if l.UDP443Refused {
-		l.say(LocalUDP443Blocked, "this machine or the first router refuses everything over UDP port 443: programs go on over TCP")
-	}
+	l.concludeUDP443()
 	l.concludeSizes()
 	l.concludeClock(g)
 }

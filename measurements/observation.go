@@ -76,6 +76,14 @@ func FamilyOf(a netip.Addr) Family {
 	return IPv6
 }
 
+// other is the other family.
+func (f Family) other() Family {
+	if f == IPv4 {
+		return IPv6
+	}
+	return IPv4
+}
+
 // Control names what was changed against the target's own step; see DESIGN's table. "" is the
 // target T itself.
 type Control string

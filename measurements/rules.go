@@ -4,7 +4,7 @@ import "fmt"
 
 // RulesVersion names today's rules in every record, so that a verdict can be told from one that
 // other rules gave to the same evidence. It changes with every change of a rule's meaning.
-const RulesVersion = "2026-11-23.2"
+const RulesVersion = "2026-11-26.1"
 
 // Rule is one way to explain a case. Rules are pure: what they know is in the Case.
 type Rule struct {

@@ -356,11 +356,7 @@ func (c *Case) mayBeCached() bool {
 // otherFamilyAnswered says whether the resolver under test answered for the name in the other family,
 // whatever it said. Who is silent about a name is so for both.
 func (c *Case) otherFamilyAnswered() bool {
-	other := IPv4
-	if c.Family == IPv4 {
-		other = IPv6
-	}
-	o := c.view.system[wanted{c.Name, other}]
+	o := c.view.system[wanted{c.Name, c.Family.other()}]
 	return o != nil && o.DNS != nil && o.DNS.Rcode >= 0
 }
 
