@@ -1,5 +1,7 @@
 package measurements
 
+import "time"
+
 var quicRules = []Rule{
 	{
 		ID:         "quic-alert-with-name",
@@ -168,7 +170,7 @@ var quicRules = []Rule{
 		Source:     "Elmenhorst et al., Web Censorship Measurements of HTTP/3 over QUIC, IMC 2021 (UDP endpoint blocking)",
 		Signatures: []Signature{QUICTimeoutEndpoint},
 		Needs:      "silence with the target's name and with a neutral one, the server's own offer of h3 over verified TLS in this round and neutral hosts that answer over QUIC in this family, or a reference vantage that passes",
-		Refuses:    "that a server without QUIC blocks it",
+		Refuses:    "that a server without QUIC blocks it; without the reference vantage or QUIC that passed here within a day, more than a suspicion, however many addresses of the site are silent",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			switch {
@@ -182,10 +184,12 @@ var quicRules = []Rule{
 				return inconclusive(QUICTimeoutEndpoint, append(c.referenceReason(), "unanswered whatever the name; the server did not say in this round that it offers h3")...)
 			case !c.view.line.QUICAlive[c.Family]:
 				return inconclusive(QUICTimeoutEndpoint, "unanswered whatever the name; no neutral host was asked over QUIC in this family")
-			case c.endpointSilentElsewhere():
-				return blocked(QUICTimeoutEndpoint, Likely, "unanswered whatever the name, at two addresses, while the server's own Alt-Svc offers it and neutral hosts answer")
 			}
-			return blocked(QUICTimeoutEndpoint, Suspected, "unanswered whatever the name, while the server's own Alt-Svc offers it and neutral hosts answer")
+			const what = "unanswered whatever the name, while the server's own Alt-Svc offers it and neutral hosts answer"
+			if c.quicPassedLately() && c.AgainLater(QUICTimeoutEndpoint) {
+				return blocked(QUICTimeoutEndpoint, Likely, what, "it passed here within the last day, and the silence came again in a later round")
+			}
+			return blocked(QUICTimeoutEndpoint, Suspected, what, "an offer may outlive what it offers, at all machines of a site at once")
 		},
 	},
 }
@@ -247,13 +251,13 @@ func (c *Case) quicDead() bool {
 	return c.view.line.QUICTried[c.Family] && !c.view.line.QUICAlive[c.Family]
 }
 
-// endpointSilentElsewhere says whether QUIC to another address of the target is unanswered as well, in the same
-// family, with its N made and unanswered too.
-func (c *Case) endpointSilentElsewhere() bool {
-	for _, d := range c.all {
-		if d.Layer == LayerQUIC && d.Target.ID == c.Target.ID && d.Family == c.Family && d.Addr() != c.Addr() && d.T.Failure == Timeout && d.N != nil && !d.NeutralPassed() {
-			return true
-		}
-	}
-	return false
+// quicLately is how long ago QUIC must have passed at a target, on this network, for its silence now to be more than
+// a server's that no longer has it. An offer is kept for a day where it does not say how long (RFC 7838, section 3.1):
+// what passed within it was not an old offer.
+const quicLately = 24 * time.Hour
+
+// quicPassedLately says whether QUIC to the target passed lately on this network, in this family.
+func (c *Case) quicPassedLately() bool {
+	ok, known := c.view.history.lastOK(placeKey{c.view.m.App, c.Target.ID, LayerQUIC, c.Family})
+	return known && c.view.history.at.Sub(ok) <= quicLately
 }
