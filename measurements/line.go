@@ -40,6 +40,9 @@ type Line struct {
 	NoRoom, FlowsLost bool
 	// UDP443Refused: this machine or the first router refuses everything over UDP port 443 in this family.
 	UDP443Refused map[Family]bool
+	// UDP443Swallowed: where UDP port 443 is silent, the first router, or what stands right behind it, swallows what
+	// goes there, and not what goes to another port. UDP443Farther: it gets beyond the first router.
+	UDP443Swallowed, UDP443Farther map[Family]bool
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
 
@@ -56,7 +59,7 @@ const minOperators = 2
 func judgeLine(g *Measurement) *Line {
 	l := &Line{
 		Alive: map[Family]bool{}, Fine: map[Family]bool{}, Tried: map[Family]bool{}, Resolves: map[Family]bool{},
-		QUICTried: map[Family]bool{}, QUICAlive: map[Family]bool{}, UDP443Refused: map[Family]bool{},
+		QUICTried: map[Family]bool{}, QUICAlive: map[Family]bool{}, UDP443Refused: map[Family]bool{}, UDP443Swallowed: map[Family]bool{}, UDP443Farther: map[Family]bool{},
 	}
 	operators, all := operatorsOf(g, foreign)
 	if len(all) == 0 {
@@ -87,6 +90,7 @@ func judgeLine(g *Measurement) *Line {
 		l.Fine[f] = l.Alive[f] && 2*len(tlsBy[f]) > len(all)
 		l.QUICAlive[f] = len(quicBy[f]) > 0
 		l.UDP443Refused[f] = refusedNearby(g, f)
+		l.readNearPings(g, f)
 	}
 	l.readSizes(g)
 	l.Redirected = redirected(g)

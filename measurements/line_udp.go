@@ -20,6 +20,18 @@ func refusedNearby(g *Measurement, f Family) bool {
 	return len(handshakes) >= minOperators && len(near) >= minOperators
 }
 
+// readNearPings notes how far datagrams to UDP port 443 get, where neutral hosts' QUIC met nothing but silence.
+func (l *Line) readNearPings(g *Measurement, f Family) {
+	for i := range g.Observations {
+		o := &g.Observations[i]
+		if o.Family != f || o.Operation != QUICVersion || o.QUIC == nil {
+			continue
+		}
+		l.UDP443Swallowed[f] = l.UDP443Swallowed[f] || o.QUIC.FirstHop && o.Failure == Timeout
+		l.UDP443Farther[f] = l.UDP443Farther[f] || o.QUIC.Farther
+	}
+}
+
 // concludeUDP443 says in which families UDP port 443 is refused at home.
 func (l *Line) concludeUDP443() {
 	const so = "this machine or the first router refuses everything over UDP port 443"

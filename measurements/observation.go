@@ -315,7 +315,10 @@ type QUICInfo struct {
 	Version           string `json:"version,omitempty"`
 	DatagramsSent     int    `json:"datagrams_sent"`
 	DatagramsReceived int    `json:"datagrams_received"`
-	// FirstHop, of a version ping that was not to get far: this machine or the first router refused it. False
-	// also where nobody can tell.
+	// FirstHop, of a version ping that was not to get far: this machine or the first router refused it; or, after
+	// silence, the first router or what stands right behind it swallowed it, while one to another port got farther.
+	// False also where nobody can tell.
 	FirstHop bool `json:"first_hop,omitempty"`
+	// Farther, of such a ping: it got beyond the first router.
+	Farther bool `json:"farther,omitempty"`
 }

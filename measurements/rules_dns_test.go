@@ -35,7 +35,7 @@ func TestSilenceForOneFamily(t *testing.T) {
 			v.neutral[placed{"", IPv4}] = test.neutral
 		}
 		c := &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, Endpoint: name, T: silent(IPv4)}
-		f := judge(dnsRules, c)
+		f := judge(ofToday(dnsRules), c)
 		if f.State != test.want || f.Signature != DNSTimeoutSig {
 			t.Errorf("%s: %s %s, want %s", what, f.State, f.Signature, test.want)
 		}

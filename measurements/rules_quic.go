@@ -149,17 +149,9 @@ var quicRules = []Rule{
 		Source:     "DESIGN section 4, quic.timeout.udp443",
 		Signatures: []Signature{QUICTimeoutUDP443},
 		Needs:      "silence of everything over UDP port 443 in this family, the gate's hosts too",
-		Refuses:    "that it left the home, unless this network's history had QUIC in this family",
+		Refuses:    "that it left the home, unless this network's history had QUIC in this family and no ping shows that it is swallowed nearby; whether a router's update has switched it off since",
 		Confidence: Suspected,
-		Judge: func(c *Case) *Finding {
-			if c.T.Failure != Timeout || !c.quicDead() {
-				return nil
-			}
-			if h := c.view.history; h != nil && h.QUICWorked[c.Family] {
-				return blocked(QUICTimeoutUDP443, Suspected, "all of UDP port 443 is unanswered, and it has worked on this network before")
-			}
-			return inconclusive(QUICTimeoutUDP443, "all of UDP port 443 is unanswered over this family, and nothing shows that it leaves the home")
-		},
+		Judge:      deadUDP443,
 	},
 	silentEndpointByOneSite,
 	{
@@ -249,6 +241,26 @@ func (c *Case) versionAnswered() bool {
 // quicDead says whether neutral hosts were asked over QUIC, in the case's family, and none answered.
 func (c *Case) quicDead() bool {
 	return c.view.line.QUICTried[c.Family] && !c.view.line.QUICAlive[c.Family]
+}
+
+// deadUDP443 never says more than a suspicion: a household's router may be updated, or set otherwise, at any time.
+// Where pings with a small hop limit tell, they tell the near ones from the others.
+func deadUDP443(c *Case) *Finding {
+	if c.T.Failure != Timeout || !c.quicDead() {
+		return nil
+	}
+	l, reasons := c.view.line, []string{"all of UDP port 443 is unanswered over this family"}
+	if l.UDP443Swallowed[c.Family] {
+		return inconclusive(QUICTimeoutUDP443, append(reasons, "datagrams to it do not get beyond the first router, where those to another port do: the home's own, as it seems")...)
+	}
+	where := "an update of the home's router that switches it off looks the same"
+	if l.UDP443Farther[c.Family] {
+		where = "datagrams to it get beyond the first router; the firewall of an office or a campus stands there, too"
+	}
+	if h := c.view.history; h != nil && h.QUICWorked[c.Family] {
+		return blocked(QUICTimeoutUDP443, Suspected, append(reasons, "it has worked on this network before", where)...)
+	}
+	return inconclusive(QUICTimeoutUDP443, append(reasons, "it never worked on this network, as far as is known", where)...)
 }
 
 // quicLately is how long ago QUIC must have passed at a target, on this network, for its silence now to be more than
