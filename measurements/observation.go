@@ -285,6 +285,9 @@ func (t *TLS) proves() bool {
 	return t != nil && (t.ChainRoot == RootBundle || t.ChainRoot == RootExtra || t.ChainRoot == RootTarget)
 }
 
+// outOfDate says whether a chain was refused that proves the server but for the date.
+func (t *TLS) outOfDate() bool { return t != nil && !t.ValidUntil.IsZero() }
+
 // foreign says whether a chain was shown that leads to no such root.
 func (t *TLS) foreign() bool {
 	return t != nil && (t.ChainRoot == RootSystem || t.ChainRoot == RootNone)
