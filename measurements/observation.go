@@ -1,6 +1,7 @@
 package measurements
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -287,6 +288,15 @@ func (t *TLS) proves() bool {
 
 // outOfDate says whether a chain was refused that proves the server but for the date.
 func (t *TLS) outOfDate() bool { return t != nil && !t.ValidUntil.IsZero() }
+
+// foreignTo says whether a certificate was shown that is not for a name.
+func (t *TLS) foreignTo(name string) bool {
+	if t == nil || len(t.Chain) == 0 {
+		return false
+	}
+	leaf, err := x509.ParseCertificate(t.Chain[0])
+	return err == nil && leaf.VerifyHostname(name) != nil
+}
 
 // foreign says whether a chain was shown that leads to no such root.
 func (t *TLS) foreign() bool {

@@ -3,6 +3,7 @@ package measurements
 import (
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // Three lost queries look like a resolver that is silent about a name. It is not, if it has just
@@ -88,6 +89,8 @@ func TestBehindAStub(t *testing.T) {
 		return o
 	}
 	proof := Observation{Target: "chat", Operation: TLSHandshake, Family: IPv4, Name: name, Endpoint: honest.String() + ":443", Conn: 1, TLS: &TLS{Shape: Small, ChainRoot: RootBundle}}
+	other := proof
+	other.Endpoint, other.Conn, other.Failure, other.TLS = forged.String()+":443", 2, SSLInvalidHostname, &TLS{Shape: Small, ChainRoot: RootBundle}
 	late := resolve(true, forged)
 	late.DNS.Late = []DNSAnswer{{Addresses: []netip.Addr{honest}}}
 	denied := resolve(true)
@@ -98,7 +101,7 @@ func TestBehindAStub(t *testing.T) {
 		signature Signature
 		confirmed bool
 	}{
-		"the stub passed the forged answer on":        {[]Observation{resolve(false, forged), late, proof}, Blocked, DNSInjectOther, true},
+		"the stub passed the forged answer on":        {[]Observation{resolve(false, forged), late, proof, other}, Blocked, DNSInjectOther, true},
 		"programs got the right answer all the same":  {[]Observation{resolve(false, honest), late, proof}, OK, "", false},
 		"the one behind refuses, programs are served": {[]Observation{resolve(false, honest), denied, proof}, OK, "", false},
 		"nothing proves itself":                       {[]Observation{resolve(false, forged), late}, OK, "", false},
@@ -115,6 +118,70 @@ func TestBehindAStub(t *testing.T) {
 			if l.State != test.state || l.Signature != test.signature || (l.Confidence == Confirmed) != test.confirmed || l.Endpoints.Measured != 1 {
 				t.Errorf("%s: %+v", what, l)
 			}
+		}
+	}
+}
+
+// Two answers to one query are proof where the first states what is false and another than the resolver sent it, or
+// the later one leads to an address that proves itself. A failure, and an address that only did not prove itself, are
+// no lies; and a resolver inside the home is suspected at most.
+func TestConflictingAnswers(t *testing.T) {
+	t.Parallel()
+	const name = "chat.alpha.example.net"
+	first, honest, bogon := netip.MustParseAddr("198.51.100.99"), netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("10.1.2.3")
+	ms := func(n int) Seconds { return Seconds(n) * Seconds(time.Millisecond) }
+	for what, test := range map[string]struct {
+		failure    Failure
+		addr       netip.Addr
+		after      Seconds // of the resolver's usual 50 ms
+		hops       int     // of the usual 57
+		home       bool
+		unproved   bool // the later answer's address; control D gives it
+		imposter   bool
+		state      State
+		signature  Signature
+		confidence Confidence
+	}{
+		"denied, the truth proves itself":     {failure: DNSNXDomain, after: ms(50), state: Blocked, signature: DNSNXDomainSig, confidence: Confirmed},
+		"denied, nothing proves itself":       {failure: DNSNXDomain, after: ms(50), unproved: true},
+		"denied in haste":                     {failure: DNSNXDomain, after: ms(20), unproved: true, state: Blocked, signature: DNSNXDomainSig, confidence: Confirmed},
+		"denied from elsewhere":               {failure: DNSNXDomain, after: ms(50), hops: 40, unproved: true, state: Blocked, signature: DNSNXDomainSig, confidence: Confirmed},
+		"another way of the same resolver":    {failure: DNSNXDomain, after: ms(50), hops: 56, unproved: true},
+		"denied at home":                      {failure: DNSNXDomain, after: ms(50), home: true, state: Blocked, signature: DNSNXDomainSig, confidence: Suspected},
+		"failed":                              {failure: DNSServfail, after: ms(50), state: Inconclusive, signature: DNSServfailSig},
+		"failed in haste":                     {failure: DNSServfail, after: ms(20), state: Blocked, signature: DNSServfailSig, confidence: Suspected},
+		"refused":                             {failure: DNSRefused, after: ms(50), state: Inconclusive, signature: DNSRefusedSig},
+		"no address, and then one":            {failure: DNSNoAnswer, after: ms(50), state: Inconclusive, signature: DNSNoAnswerSig},
+		"no address in haste":                 {failure: DNSNoAnswer, after: ms(20), state: Blocked, signature: DNSNoAnswerSig, confidence: Confirmed},
+		"a bogon":                             {failure: DNSBogon, addr: bogon, after: ms(50), state: Blocked, signature: DNSInjectBogon, confidence: Confirmed},
+		"somebody else's address":             {addr: first, after: ms(50), imposter: true, state: Blocked, signature: DNSInjectOther, confidence: Confirmed},
+		"an address that says nothing":        {addr: first, after: ms(50), state: Inconclusive, signature: DNSInjectOther},
+		"an address that says nothing, haste": {addr: first, after: ms(20), state: Blocked, signature: DNSInjectOther, confidence: Likely},
+	} {
+		late := DNSAnswer{Addresses: []netip.Addr{honest}, HopLimit: 57}
+		o := &Observation{Operation: Resolve, Family: IPv4, Name: name, Failure: test.failure, Duration: test.after, DNS: &DNS{Resolver: SystemResolver, Transport: "udp", Attempts: 1, HopLimit: 57, Late: []DNSAnswer{late}}}
+		if test.addr.IsValid() {
+			o.DNS.Addresses = []netip.Addr{test.addr}
+		}
+		if test.hops != 0 {
+			o.DNS.HopLimit = test.hops
+		}
+		if test.home {
+			o.DNS.Class = "home"
+		}
+		usual := Observation{Operation: Resolve, Duration: ms(50), DNS: &DNS{Resolver: SystemResolver, Transport: "udp", Attempts: 1, HopLimit: 57}}
+		v := newView(&Measurement{App: "alpha"}, &Measurement{Observations: []Observation{usual, usual}}, &Line{Answers: true}, nil)
+		v.proved[named{name, honest}] = !test.unproved
+		v.trusted[wanted{name, IPv4}] = []*Observation{{Operation: Resolve, Control: D, DNS: &DNS{Resolver: "https://dns.example/", Transport: "doh", Addresses: []netip.Addr{honest}}}}
+		if test.imposter {
+			v.imposter[named{name, first}] = &Observation{Failure: SSLInvalidHostname}
+		}
+		f := conflictingAnswers(&Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, T: o})
+		if f == nil {
+			f = &Finding{}
+		}
+		if f.State != test.state || f.Signature != test.signature || f.Confidence != test.confidence {
+			t.Errorf("%s: %+v", what, f)
 		}
 	}
 }

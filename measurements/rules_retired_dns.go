@@ -1,0 +1,63 @@
+package measurements
+
+// Rules on DNS that hold no more, each as it was.
+
+var anyConflict = Rule{
+	ID:         "dns-conflicting-answers",
+	Until:      "2026-11-26.1",
+	Says:       "Two answers to one query contradict each other, and the first is not the one that proves itself: somebody on the path was faster.",
+	Layers:     []Layer{LayerDNS},
+	Source:     "Anonymous et al., Triplet Censors, FOCI 2020; Niaki et al., ICLab, IEEE S&P 2020",
+	Signatures: []Signature{DNSInjectOther, DNSInjectBogon, DNSNXDomainSig, DNSRefusedSig, DNSServfailSig, DNSNoAnswerSig},
+	Needs:      "two answers to one query, and a later one whose addresses prove themselves or are control D's",
+	Refuses:    "anything where the first answer proves itself: two right answers may differ",
+	Confidence: Confirmed,
+	Judge:      anyConflictingAnswers,
+}
+
+// anyConflictingAnswers took a resolver that failed once, and an address that had not proved itself, for a forged
+// answer.
+func anyConflictingAnswers(c *Case) *Finding {
+	if c.view.anyProved(c.Name, c.answers()) {
+		return nil
+	}
+	for _, o := range []*Observation{c.T, c.view.behind[wanted{c.Name, c.Family}]} {
+		if o == nil {
+			continue
+		}
+		if f := c.contradictedAnyhow(o); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+func (c *Case) contradictedAnyhow(o *Observation) *Finding {
+	d := o.DNS
+	if d == nil || len(d.Late) == 0 || c.view.anyProved(c.Name, d.Addresses) {
+		return nil
+	}
+	honest, _ := c.view.answered(c.Name, c.Family)
+	for _, late := range d.Late {
+		truth := late.Addresses
+		if !c.view.anyProved(c.Name, truth) && !(len(honest) > 0 && overlap(honest, truth)) {
+			continue
+		}
+		s := DNSInjectOther
+		switch {
+		case !o.OK() && o.Failure != DNSBogon:
+			s = denial[o.Failure]
+		case o.Failure == DNSBogon, anyNotRoutable(d.Addresses):
+			s = DNSInjectBogon
+		}
+		if s == "" {
+			return nil
+		}
+		reasons := []string{"one query got two answers that contradict each other, and the later one is the true one"}
+		if d.Behind {
+			reasons = append(reasons, "it was asked of the resolver behind this machine's stub, which passes the first one on")
+		}
+		return blocked(s, Confirmed, reasons...)
+	}
+	return nil
+}
