@@ -84,14 +84,16 @@ var dnsRules = []Rule{
 		Confidence: Confirmed,
 		Judge:      conflictingAnswers,
 	},
+	bogonWithProofAlone,
 	{
 		ID:         "dns-bogon",
-		Says:       "The answer is an address that no public server can have; control D's address works.",
+		Since:      "2026-11-26.1",
+		Says:       "The answer is an address that no public server can have; control D's address works, or answers.",
 		Layers:     []Layer{LayerDNS},
 		Source:     "ooni/data rule bogon_not_in_ctrl; RFC 6890",
 		Signatures: []Signature{DNSInjectBogon},
-		Needs:      "an answer of addresses that are not routable, and an address of control D that proves itself",
-		Refuses:    "more than a suspicion of a resolver inside the home; anything of an answer that leads nowhere there, as household filters give it",
+		Needs:      "an answer of addresses that are not routable, and an address of control D that proves itself, or at which anything answers",
+		Refuses:    "more than a suspicion of a resolver inside the home, of an answer that leads nowhere, or where no address proves itself; anything of an answer that leads nowhere inside the home, as household filters give it",
 		Confidence: Likely,
 		Judge:      bogonAnswer,
 	},
@@ -348,10 +350,26 @@ func bogonAnswer(c *Case) *Finding {
 	if c.atHome() && nowhere(c.answers()) {
 		return inconclusive(DNSInjectBogon, "the resolver at home answers with an address that leads nowhere, as the filters of households do")
 	}
-	if c.view.anyProved(c.Name, honest) {
-		return blocked(DNSInjectBogon, c.atMost(Likely), c.resolver()+" gives an address that no public server can have; control D's address proves itself")
+	const lie = " gives an address that no public server can have"
+	switch {
+	case c.view.anyProved(c.Name, honest) && nowhere(c.answers()):
+		return blocked(DNSInjectBogon, Suspected, c.resolver()+" gives an address that leads nowhere; control D's address proves itself", "so answer the resolvers that filter for households, and no censor that we know of")
+	case c.view.anyProved(c.Name, honest):
+		return blocked(DNSInjectBogon, c.atMost(Likely), c.resolver()+lie+"; control D's address proves itself")
+	case c.view.anyAnswers(honest):
+		return blocked(DNSInjectBogon, Suspected, c.resolver()+lie+"; at control D's address something answers, and could not prove itself: other blocks may stand before it")
 	}
-	return inconclusive(DNSInjectBogon, "the answer is no public address, and no other way to resolve led to an address that proves itself")
+	return inconclusive(DNSInjectBogon, "the answer is no public address, and no other way to resolve led to an address at which anything answers")
+}
+
+// anyAnswers says whether anything answered us at one of the addresses in this round, whoever.
+func (v *view) anyAnswers(addrs []netip.Addr) bool {
+	for i := range v.m.Observations {
+		if o := &v.m.Observations[i]; o.Operation != Resolve && contains(addrs, o.Addr()) && (o.OK() || o.Received > 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // denial maps what a resolver says to the signature of saying it falsely.

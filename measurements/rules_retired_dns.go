@@ -61,3 +61,32 @@ func (c *Case) contradictedAnyhow(o *Observation) *Finding {
 	}
 	return nil
 }
+
+var bogonWithProofAlone = Rule{
+	ID:         "dns-bogon",
+	Until:      "2026-11-26.1",
+	Says:       "The answer is an address that no public server can have; control D's address works.",
+	Layers:     []Layer{LayerDNS},
+	Source:     "ooni/data rule bogon_not_in_ctrl; RFC 6890",
+	Signatures: []Signature{DNSInjectBogon},
+	Needs:      "an answer of addresses that are not routable, and an address of control D that proves itself",
+	Refuses:    "more than a suspicion of a resolver inside the home; anything of an answer that leads nowhere there, as household filters give it",
+	Confidence: Likely,
+	Judge:      bogonAnswerWithProofAlone,
+}
+
+// bogonAnswerWithProofAlone took an answer that leads nowhere for a bogon like others, and said nothing of a lie behind which
+// other blocks stand.
+func bogonAnswerWithProofAlone(c *Case) *Finding {
+	if c.T.Failure != DNSBogon && !anyNotRoutable(c.answers()) {
+		return nil
+	}
+	honest, _ := c.view.answered(c.Name, c.Family)
+	if c.atHome() && nowhere(c.answers()) {
+		return inconclusive(DNSInjectBogon, "the resolver at home answers with an address that leads nowhere, as the filters of households do")
+	}
+	if c.view.anyProved(c.Name, honest) {
+		return blocked(DNSInjectBogon, c.atMost(Likely), c.resolver()+" gives an address that no public server can have; control D's address proves itself")
+	}
+	return inconclusive(DNSInjectBogon, "the answer is no public address, and no other way to resolve led to an address that proves itself")
+}
