@@ -3,6 +3,7 @@ package measurements
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -35,37 +36,41 @@ func hostOf(c *Case) string {
 }
 
 var dnsRules = []Rule{
+	blockAddressAnywhere,
 	{
 		ID:         "dns-known-block-address",
+		Since:      "2026-11-26.1",
 		Says:       "The answer is an address at which only block pages live.",
 		Layers:     []Layer{LayerDNS},
 		Source:     "ooni/blocking-fingerprints; ooni/backend#543",
 		Signatures: []Signature{DNSInjectBlockpage},
-		Needs:      "an answer with an address of the list",
-		Refuses:    "who sent it: the resolver or somebody before it",
+		Needs:      "an answer with an address of the list, which no encrypted second opinion gives as well",
+		Refuses:    "who sent it: the resolver or somebody before it; more than a suspicion of a resolver inside the home, unless it was heard beyond the home as well",
 		Confidence: Confirmed,
 		Judge: func(c *Case) *Finding {
 			for _, a := range c.answers() {
-				if cc := knownBlockAddress(a); cc != "" {
-					return blocked(DNSInjectBlockpage, Confirmed, fmt.Sprintf("%s answers with %s, where block pages of %s live", c.resolver(), a, cc))
+				if cc := knownBlockAddress(a); cc != "" && !c.view.vouchedInSecret(c.Name, a) {
+					return c.lieOfAPage(a, fmt.Sprintf("%s answers with %s, where block pages of %s live", c.resolver(), a, cc))
 				}
 			}
 			return nil
 		},
 	},
+	blockPageAnywhere,
 	{
 		ID:         "dns-serves-block-page",
+		Since:      "2026-11-26.1",
 		Says:       "The address that the resolver gives serves a known block page.",
 		Layers:     []Layer{LayerDNS},
 		Source:     "ooni/blocking-fingerprints",
 		Signatures: []Signature{DNSInjectBlockpage},
 		Needs:      "an exchange with the address given, unverified, that brings a page of the list, and no word of control D for the address",
-		Refuses:    "what the service itself does",
+		Refuses:    "what the service itself does; more than a suspicion of a resolver inside the home, unless it was heard beyond the home as well",
 		Confidence: Confirmed,
 		Judge: func(c *Case) *Finding {
 			for _, a := range c.answers() {
 				if cc := c.view.servesBlockPage(c.Name, a); cc != "" {
-					return blocked(DNSInjectBlockpage, Confirmed, fmt.Sprintf("the address that %s gives serves a block page known from %s", c.resolver(), cc))
+					return c.lieOfAPage(a, fmt.Sprintf("the address that %s gives serves a block page known from %s", c.resolver(), cc))
 				}
 			}
 			return nil
@@ -480,6 +485,33 @@ func (v *view) servesBlockPage(name string, a netip.Addr) string {
 func (v *view) vouchedFor(name string, a netip.Addr) bool {
 	honest, _ := v.answered(name, FamilyOf(a))
 	return contains(honest, a)
+}
+
+// vouchedInSecret says whether control D gives this very address over a channel that nobody on the path can write to,
+// whatever kind of address it is.
+func (v *view) vouchedInSecret(name string, a netip.Addr) bool {
+	return v.givenByOthers(name, a, "dot", "doh")
+}
+
+// givenByOthers says whether another resolver than the one under test gives an address, over one of the transports.
+func (v *view) givenByOthers(name string, a netip.Addr, transports ...string) bool {
+	return slices.ContainsFunc(v.trusted[wanted{name, FamilyOf(a)}], func(o *Observation) bool {
+		return o.DNS != nil && o.DNS.Resolver != SystemResolver && slices.Contains(transports, o.DNS.Transport) && contains(o.DNS.Addresses, a)
+	})
+}
+
+// lieOfAPage weighs an answer that leads to a block page. The page is proof; that the home's own resolver made the
+// answer up, no page refutes. What is behind the stub, or another resolver in clear, says so as well where the lie is told
+// beyond the home (rule 8).
+func (c *Case) lieOfAPage(a netip.Addr, reason string) *Finding {
+	if !c.atHome() {
+		return blocked(DNSInjectBlockpage, Confirmed, reason)
+	}
+	behind := c.view.behind[wanted{c.Name, c.Family}]
+	if behind != nil && behind.DNS != nil && contains(behind.DNS.Addresses, a) || c.view.givenByOthers(c.Name, a, "udp", "tcp") {
+		return blocked(DNSInjectBlockpage, Confirmed, reason, "resolvers outside the home say so, too")
+	}
+	return blocked(DNSInjectBlockpage, Suspected, reason, "it was heard inside the home alone")
 }
 
 // nowhere says whether all addresses are unspecified: what a household's filter answers with (Pi-hole,

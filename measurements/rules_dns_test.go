@@ -185,3 +185,39 @@ func TestConflictingAnswers(t *testing.T) {
 		}
 	}
 }
+
+// A block page's address is proof. Inside the home it is suspected until it is heard beyond; and what an encrypted
+// second opinion gives as well is no lie.
+func TestBlockAddress(t *testing.T) {
+	t.Parallel()
+	const name = "chat.alpha.example.net"
+	page, honest := netip.MustParseAddr("10.10.34.36"), netip.MustParseAddr("203.0.113.7")
+	told := func(resolver, transport string, a netip.Addr, behind bool) *Observation {
+		return &Observation{Operation: Resolve, Control: D, Family: IPv4, Name: name, DNS: &DNS{Resolver: resolver, Transport: transport, Addresses: []netip.Addr{a}, Behind: behind}}
+	}
+	for what, test := range map[string]struct {
+		class      string
+		others     []*Observation
+		confidence Confidence
+	}{
+		"the provider's resolver":       {"public", []*Observation{told("https://dns.example/", "doh", honest, false)}, Confirmed},
+		"the home's":                    {"home", []*Observation{told("https://dns.example/", "doh", honest, false)}, Suspected},
+		"the home's, over TCP again":    {"home", []*Observation{told(SystemResolver, "tcp", page, false)}, Suspected},
+		"the home's, and one behind it": {"home", []*Observation{told(SystemResolver, "udp", page, true)}, Confirmed},
+		"the home's, and one in clear":  {"home", []*Observation{told("tcp://192.0.2.1", "tcp", page, false)}, Confirmed},
+		"and one over TLS":              {"public", []*Observation{told("tls://192.0.2.1", "dot", page, false)}, ""},
+	} {
+		m := &Measurement{App: "alpha"}
+		o := told(SystemResolver, "udp", page, false)
+		o.Control, o.Failure, o.DNS.Class = T, DNSBogon, test.class
+		m.Observations = append(m.Observations, *o)
+		for _, d := range test.others {
+			m.Observations = append(m.Observations, *d)
+		}
+		v := newView(m, &Measurement{}, &Line{Answers: true}, nil)
+		f := judge(ofToday(dnsRules), &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, T: o})
+		if (f.Signature == DNSInjectBlockpage) != (test.confidence != "") || f.Confidence != test.confidence {
+			t.Errorf("%s: %+v", what, f)
+		}
+	}
+}

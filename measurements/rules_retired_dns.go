@@ -1,5 +1,7 @@
 package measurements
 
+import "fmt"
+
 // Rules on DNS that hold no more, each as it was.
 
 var anyConflict = Rule{
@@ -89,4 +91,44 @@ func bogonAnswerWithProofAlone(c *Case) *Finding {
 		return blocked(DNSInjectBogon, c.atMost(Likely), c.resolver()+" gives an address that no public server can have; control D's address proves itself")
 	}
 	return inconclusive(DNSInjectBogon, "the answer is no public address, and no other way to resolve led to an address that proves itself")
+}
+
+var blockAddressAnywhere = Rule{
+	ID:         "dns-known-block-address",
+	Until:      "2026-11-26.1",
+	Says:       "The answer is an address at which only block pages live.",
+	Layers:     []Layer{LayerDNS},
+	Source:     "ooni/blocking-fingerprints; ooni/backend#543",
+	Signatures: []Signature{DNSInjectBlockpage},
+	Needs:      "an answer with an address of the list",
+	Refuses:    "who sent it: the resolver or somebody before it",
+	Confidence: Confirmed,
+	Judge: func(c *Case) *Finding {
+		for _, a := range c.answers() {
+			if cc := knownBlockAddress(a); cc != "" {
+				return blocked(DNSInjectBlockpage, Confirmed, fmt.Sprintf("%s answers with %s, where block pages of %s live", c.resolver(), a, cc))
+			}
+		}
+		return nil
+	},
+}
+
+var blockPageAnywhere = Rule{
+	ID:         "dns-serves-block-page",
+	Until:      "2026-11-26.1",
+	Says:       "The address that the resolver gives serves a known block page.",
+	Layers:     []Layer{LayerDNS},
+	Source:     "ooni/blocking-fingerprints",
+	Signatures: []Signature{DNSInjectBlockpage},
+	Needs:      "an exchange with the address given, unverified, that brings a page of the list, and no word of control D for the address",
+	Refuses:    "what the service itself does",
+	Confidence: Confirmed,
+	Judge: func(c *Case) *Finding {
+		for _, a := range c.answers() {
+			if cc := c.view.servesBlockPage(c.Name, a); cc != "" {
+				return blocked(DNSInjectBlockpage, Confirmed, fmt.Sprintf("the address that %s gives serves a block page known from %s", c.resolver(), cc))
+			}
+		}
+		return nil
+	},
 }
