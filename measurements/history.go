@@ -82,9 +82,7 @@ func (h *History) Learn(r *Round, v *RoundVerdict) {
 	}
 	name, at := epochOf(r), r.Started.UTC().Round(0) // without the monotonic clock, which no file keeps
 	e := h.enter(name, at)
-	if v.Network.UDP443 != nil && *v.Network.UDP443 {
-		e.QUICWorked = true
-	}
+	e.learnQUIC(&r.Gate)
 	for i := range r.Apps {
 		if r.Apps[i].Vantage.Epoch == name {
 			e.learnRTT(&r.Apps[i])

@@ -12,8 +12,8 @@ type Epoch struct {
 	Seen time.Time
 	// MinRTT is the least time that a TCP connect took, by address.
 	MinRTT map[string]Seconds
-	// QUICWorked: UDP port 443 has worked on this network before.
-	QUICWorked bool
+	// QUICWorked: UDP port 443 has worked on this network before, in this family.
+	QUICWorked map[Family]bool
 	// Withdrawn is when a finding that had been likely at its first failure last came to nothing.
 	Withdrawn time.Time
 
@@ -38,7 +38,7 @@ const (
 
 func newEpoch() *Epoch {
 	return &Epoch{
-		MinRTT: map[string]Seconds{}, places: map[placeKey]*record{},
+		MinRTT: map[string]Seconds{}, QUICWorked: map[Family]bool{}, places: map[placeKey]*record{},
 		tallies: map[poolKey]Tally{}, trials: map[Layer]int{},
 	}
 }
@@ -145,6 +145,16 @@ func (e *Epoch) learnRTT(m *Measurement) {
 			e.MinRTT[key] = min(old, rtt)
 		} else if len(e.MinRTT) < maxHistoryAddresses {
 			e.MinRTT[key] = rtt
+		}
+	}
+}
+
+// learnQUIC learns in which families neutral hosts answer over QUIC.
+func (e *Epoch) learnQUIC(gate *Measurement) {
+	l := &Line{Clock: ClockOffset(gate)}
+	for i := range gate.Observations {
+		if o := &gate.Observations[i]; o.Operation == QUICHandshake && l.shook(o) {
+			e.QUICWorked[o.Family] = true
 		}
 	}
 }

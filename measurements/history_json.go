@@ -21,7 +21,7 @@ type historyJSON struct {
 type epochJSON struct {
 	Seen       *time.Time         `json:"seen,omitempty"`
 	MinRTT     map[string]Seconds `json:"min_rtt,omitempty"`
-	QUICWorked bool               `json:"quic_worked,omitempty"`
+	QUICWorked []Family           `json:"quic_families,omitempty"`
 	Withdrawn  *time.Time         `json:"withdrawn,omitempty"`
 	Places     []*record          `json:"places,omitempty"`
 }
@@ -30,15 +30,16 @@ type epochJSON struct {
 func (h *History) MarshalJSON() ([]byte, error) {
 	out := historyJSON{Format: historyFormat, Current: h.current, Epochs: map[string]epochJSON{}}
 	for name, e := range h.epochs {
-		out.Epochs[name] = epochJSON{Seen: &e.Seen, MinRTT: e.MinRTT, QUICWorked: e.QUICWorked, Withdrawn: &e.Withdrawn, Places: e.sorted(func(*record) bool { return true })}
+		out.Epochs[name] = epochJSON{Seen: &e.Seen, MinRTT: e.MinRTT, QUICWorked: familiesOf(e.QUICWorked), Withdrawn: &e.Withdrawn, Places: e.sorted(func(*record) bool { return true })}
 	}
 	return json.Marshal(out)
 }
 
 // UnmarshalJSON reads a history. What is out of bounds, or can't come from us, is an error, and the
 // history stays as it was: nothing is better than a past that never was. Of a file from before epochs
-// the round-trip times and what is known of QUIC go to the epoch "". Which findings stood is left
-// behind: it did not say which of them any control had confirmed.
+// the round-trip times go to the epoch "". Which findings stood is left behind: it did not say which of
+// them any control had confirmed. So is the key "quic_worked", which did not say in which family: what one
+// had would speak for the other. The next round learns it anew.
 func (h *History) UnmarshalJSON(b []byte) error {
 	var in historyJSON
 	if err := json.Unmarshal(b, &in); err != nil {
@@ -46,7 +47,7 @@ func (h *History) UnmarshalJSON(b []byte) error {
 	}
 	switch {
 	case in.Format == 0 && in.Epochs == nil:
-		in.Epochs = map[string]epochJSON{"": {MinRTT: in.MinRTT, QUICWorked: in.QUICWorked}}
+		in.Epochs = map[string]epochJSON{"": {MinRTT: in.MinRTT}}
 	case in.Format != historyFormat:
 		return fmt.Errorf("history: format %d is not known; this program reads %d", in.Format, historyFormat)
 	}
@@ -65,9 +66,23 @@ func (h *History) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+func familiesOf(set map[Family]bool) (out []Family) {
+	for _, f := range []Family{IPv4, IPv6} {
+		if set[f] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 func (in *epochJSON) read() (*Epoch, error) {
 	e := newEpoch()
-	e.QUICWorked = in.QUICWorked
+	for _, f := range in.QUICWorked {
+		if f != IPv4 && f != IPv6 {
+			return nil, fmt.Errorf("%.64q is no family", f)
+		}
+		e.QUICWorked[f] = true
+	}
 	if in.Seen != nil {
 		e.Seen = *in.Seen
 	}

@@ -56,7 +56,7 @@ func TestHistoryOfTheTimeBeforeEpochs(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := h.epoch("")
-	if e == nil || e.MinRTT["192.0.2.10"] != Seconds(40*time.Millisecond) || !e.QUICWorked || len(e.places) != 0 {
+	if e == nil || e.MinRTT["192.0.2.10"] != Seconds(40*time.Millisecond) || len(e.QUICWorked) != 0 || len(e.places) != 0 {
 		t.Errorf("%+v", e)
 	}
 	home := newHome(t)
@@ -92,6 +92,7 @@ func TestHostileHistories(t *testing.T) {
 		`{"format":2,"epochs":{"":{"places":[null]}}}`:               "null",
 		`{"format":2,"epochs":{"":{"min_rtt":{"192.0.2.1":-1}}}}`:    "below zero",
 		`{"format":2,"epochs":{"":{"min_rtt":{"192.0.2.1":1e300}}}}`: "out of bounds",
+		`{"format":2,"epochs":{"":{"quic_families":["ipv5"]}}}`:      "no family",
 		place(`,"trials":-1`):                                   "out of bounds",
 		place(`,"trials":99999999`):                             "out of bounds",
 		place(`,"benign":{"reset":{"failures":5,"squares":1}}`): "impossible",
@@ -151,6 +152,7 @@ func FuzzHistory(f *testing.F) {
 	seed, _ := json.Marshal(h.h)
 	f.Add(seed)
 	f.Add([]byte(`{"min_rtt":{"192.0.2.10":0.04},"found":{},"quic_worked":true}`))
+	f.Add([]byte(`{"format":2,"epochs":{"":{"quic_worked":true,"quic_families":["ipv4","ipv6"]}}}`))
 	f.Add([]byte(`{"format":2,"current":"","epochs":{"":{"places":[{"app":"app","target":"chat","layer":"tls","ip_family":"ipv4","open":[{"signature":"tls.timeout.sni","kind":"timeout"}]}]}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h := newHome(t)

@@ -174,10 +174,7 @@ func targetState(line *Line, layers []LayerVerdict) State {
 	}
 	state := Skipped
 	for _, l := range layers {
-		other := IPv4
-		if l.Family == IPv4 {
-			other = IPv6
-		}
+		other := l.Family.other()
 		dead := line.Tried[l.Family] && !line.Alive[l.Family] && line.Alive[other] && l.Layer != LayerDNS
 		if works[other] && l.State != OK && (l.State == Local && !fails[other] || dead) {
 			if l.Layer != LayerDNS || !unnamed[other] { // a name that leads nowhere in both families works in none

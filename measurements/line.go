@@ -38,8 +38,11 @@ type Line struct {
 	// NoRoom: some translator of addresses on this line has no place for new flows, of the gate or of apps;
 	// FlowsLost: that is how it looks from the apps alone.
 	NoRoom, FlowsLost bool
-	// UDP443Refused: this machine or the first router refuses everything over UDP port 443.
-	UDP443Refused bool
+	// UDP443Refused: this machine or the first router refuses everything over UDP port 443 in this family.
+	UDP443Refused map[Family]bool
+	// UDP443Swallowed: where UDP port 443 is silent, the first router, or what stands right behind it, swallows what
+	// goes there, and not what goes to another port. UDP443Farther: it gets beyond the first router.
+	UDP443Swallowed, UDP443Farther map[Family]bool
 	// heard is what was answered in the course of the round, after the gate.
 	heard []moment
 	// unheard: some of what neutral hosts said is missing.
@@ -62,7 +65,7 @@ const minOperators = 2
 func judgeLine(g *Measurement) *Line {
 	l := &Line{
 		Alive: map[Family]bool{}, Fine: map[Family]bool{}, Tried: map[Family]bool{}, Resolves: map[Family]bool{},
-		QUICTried: map[Family]bool{}, QUICAlive: map[Family]bool{},
+		QUICTried: map[Family]bool{}, QUICAlive: map[Family]bool{}, UDP443Refused: map[Family]bool{}, UDP443Swallowed: map[Family]bool{}, UDP443Farther: map[Family]bool{},
 	}
 	operators, all := operatorsOf(g, foreign)
 	if len(all) == 0 {
@@ -92,9 +95,10 @@ func judgeLine(g *Measurement) *Line {
 		l.Alive[f] = len(tlsBy[f]) >= need
 		l.Fine[f] = l.Alive[f] && 2*len(tlsBy[f]) > len(all)
 		l.QUICAlive[f] = len(quicBy[f]) > 0
+		l.UDP443Refused[f] = refusedNearby(g, f)
+		l.readNearPings(g, f)
 	}
 	l.readSizes(g)
-	l.UDP443Refused = refusedNearby(g)
 	l.Redirected = redirected(g)
 	l.conclude(g, len(all))
 	l.FakeAddresses = FakeAddresses(g)
@@ -197,9 +201,7 @@ func (l *Line) concludeAlive(g *Measurement) {
 	if l.Tried[IPv6] && l.Alive[IPv4] && !l.Alive[IPv6] {
 		l.Reasons = append(l.Reasons, "IPv6 has a route here and reaches no neutral host")
 	}
-	if l.UDP443Refused {
-		l.say(LocalUDP443Blocked, "this machine or the first router refuses everything over UDP port 443: programs go on over TCP")
-	}
+	l.concludeUDP443()
 	l.concludeSizes()
 	l.concludeClock(g)
 }

@@ -1,6 +1,7 @@
 package measurements
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -74,6 +75,14 @@ func FamilyOf(a netip.Addr) Family {
 		return IPv4
 	}
 	return IPv6
+}
+
+// other is the other family.
+func (f Family) other() Family {
+	if f == IPv4 {
+		return IPv6
+	}
+	return IPv4
 }
 
 // Control names what was changed against the target's own step; see DESIGN's table. "" is the
@@ -285,6 +294,18 @@ func (t *TLS) proves() bool {
 	return t != nil && (t.ChainRoot == RootBundle || t.ChainRoot == RootExtra || t.ChainRoot == RootTarget)
 }
 
+// outOfDate says whether a chain was refused that proves the server but for the date.
+func (t *TLS) outOfDate() bool { return t != nil && !t.ValidUntil.IsZero() }
+
+// foreignTo says whether a certificate was shown that is not for a name.
+func (t *TLS) foreignTo(name string) bool {
+	if t == nil || len(t.Chain) == 0 {
+		return false
+	}
+	leaf, err := x509.ParseCertificate(t.Chain[0])
+	return err == nil && leaf.VerifyHostname(name) != nil
+}
+
 // foreign says whether a chain was shown that leads to no such root.
 func (t *TLS) foreign() bool {
 	return t != nil && (t.ChainRoot == RootSystem || t.ChainRoot == RootNone)
@@ -315,7 +336,10 @@ type QUICInfo struct {
 	Version           string `json:"version,omitempty"`
 	DatagramsSent     int    `json:"datagrams_sent"`
 	DatagramsReceived int    `json:"datagrams_received"`
-	// FirstHop, of a version ping that was not to get far: this machine or the first router refused it. False
-	// also where nobody can tell.
+	// FirstHop, of a version ping that was not to get far: this machine or the first router refused it; or, after
+	// silence, the first router or what stands right behind it swallowed it, while one to another port got farther.
+	// False also where nobody can tell.
 	FirstHop bool `json:"first_hop,omitempty"`
+	// Farther, of such a ping: it got beyond the first router.
+	Farther bool `json:"farther,omitempty"`
 }

@@ -3,6 +3,7 @@ package measurements
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -35,61 +36,69 @@ func hostOf(c *Case) string {
 }
 
 var dnsRules = []Rule{
+	blockAddressAnywhere,
 	{
 		ID:         "dns-known-block-address",
+		Since:      "2026-11-26.1",
 		Says:       "The answer is an address at which only block pages live.",
 		Layers:     []Layer{LayerDNS},
 		Source:     "ooni/blocking-fingerprints; ooni/backend#543",
 		Signatures: []Signature{DNSInjectBlockpage},
-		Needs:      "an answer with an address of the list",
-		Refuses:    "who sent it: the resolver or somebody before it",
+		Needs:      "an answer with an address of the list, which no encrypted second opinion gives as well",
+		Refuses:    "who sent it: the resolver or somebody before it; more than a suspicion of a resolver inside the home, unless it was heard beyond the home as well",
 		Confidence: Confirmed,
 		Judge: func(c *Case) *Finding {
 			for _, a := range c.answers() {
-				if cc := knownBlockAddress(a); cc != "" {
-					return blocked(DNSInjectBlockpage, Confirmed, fmt.Sprintf("%s answers with %s, where block pages of %s live", c.resolver(), a, cc))
+				if cc := knownBlockAddress(a); cc != "" && !c.view.vouchedInSecret(c.Name, a) {
+					return c.lieOfAPage(a, fmt.Sprintf("%s answers with %s, where block pages of %s live", c.resolver(), a, cc))
 				}
 			}
 			return nil
 		},
 	},
+	blockPageAnywhere,
 	{
 		ID:         "dns-serves-block-page",
+		Since:      "2026-11-26.1",
 		Says:       "The address that the resolver gives serves a known block page.",
 		Layers:     []Layer{LayerDNS},
 		Source:     "ooni/blocking-fingerprints",
 		Signatures: []Signature{DNSInjectBlockpage},
 		Needs:      "an exchange with the address given, unverified, that brings a page of the list, and no word of control D for the address",
-		Refuses:    "what the service itself does",
+		Refuses:    "what the service itself does; more than a suspicion of a resolver inside the home, unless it was heard beyond the home as well",
 		Confidence: Confirmed,
 		Judge: func(c *Case) *Finding {
 			for _, a := range c.answers() {
 				if cc := c.view.servesBlockPage(c.Name, a); cc != "" {
-					return blocked(DNSInjectBlockpage, Confirmed, fmt.Sprintf("the address that %s gives serves a block page known from %s", c.resolver(), cc))
+					return c.lieOfAPage(a, fmt.Sprintf("the address that %s gives serves a block page known from %s", c.resolver(), cc))
 				}
 			}
 			return nil
 		},
 	},
+	anyConflict,
 	{
 		ID:         "dns-conflicting-answers",
-		Says:       "Two answers to one query contradict each other, and the first is not the one that proves itself: somebody on the path was faster.",
+		Since:      "2026-11-26.1",
+		Says:       "Two answers to one query contradict each other, and the first states what is false: somebody on the path was faster.",
 		Layers:     []Layer{LayerDNS},
 		Source:     "Anonymous et al., Triplet Censors, FOCI 2020; Niaki et al., ICLab, IEEE S&P 2020",
 		Signatures: []Signature{DNSInjectOther, DNSInjectBogon, DNSNXDomainSig, DNSRefusedSig, DNSServfailSig, DNSNoAnswerSig},
-		Needs:      "two answers to one query, and a later one whose addresses prove themselves or are control D's",
-		Refuses:    "anything where the first answer proves itself: two right answers may differ",
+		Needs:      "two answers to one query, a later one whose addresses prove themselves or are control D's, and a first that denies the name, or gives a bogon or an address of somebody else's; else a first that another sent, by its hop limit or its haste",
+		Refuses:    "anything where the first answer proves itself: two right answers may differ; more than a suspicion of a first that says that it failed, or of a resolver inside the home; that an address is forged which has only not proved itself",
 		Confidence: Confirmed,
 		Judge:      conflictingAnswers,
 	},
+	bogonWithProofAlone,
 	{
 		ID:         "dns-bogon",
-		Says:       "The answer is an address that no public server can have; control D's address works.",
+		Since:      "2026-11-26.1",
+		Says:       "The answer is an address that no public server can have; control D's address works, or answers.",
 		Layers:     []Layer{LayerDNS},
 		Source:     "ooni/data rule bogon_not_in_ctrl; RFC 6890",
 		Signatures: []Signature{DNSInjectBogon},
-		Needs:      "an answer of addresses that are not routable, and an address of control D that proves itself",
-		Refuses:    "more than a suspicion of a resolver inside the home; anything of an answer that leads nowhere there, as household filters give it",
+		Needs:      "an answer of addresses that are not routable, and an address of control D that proves itself, or at which anything answers",
+		Refuses:    "more than a suspicion of a resolver inside the home, of an answer that leads nowhere, or where no address proves itself; anything of an answer that leads nowhere inside the home, as household filters give it",
 		Confidence: Likely,
 		Judge:      bogonAnswer,
 	},
@@ -231,28 +240,111 @@ func (c *Case) contradicted(o *Observation) *Finding {
 		return nil
 	}
 	honest, _ := c.view.answered(c.Name, c.Family)
-	for _, late := range d.Late {
-		truth := late.Addresses
-		if !c.view.anyProved(c.Name, truth) && !(len(honest) > 0 && overlap(honest, truth)) {
-			continue
+	for i := range d.Late {
+		late := &d.Late[i]
+		if proved := c.view.anyProved(c.Name, late.Addresses); proved || overlap(honest, late.Addresses) {
+			return c.conflict(o, late, proved)
 		}
-		s := DNSInjectOther
-		switch {
-		case !o.OK() && o.Failure != DNSBogon:
-			s = denial[o.Failure]
-		case o.Failure == DNSBogon, anyNotRoutable(d.Addresses):
-			s = DNSInjectBogon
-		}
-		if s == "" {
-			return nil
-		}
-		reasons := []string{"one query got two answers that contradict each other, and the later one is the true one"}
-		if d.Behind {
-			reasons = append(reasons, "it was asked of the resolver behind this machine's stub, which passes the first one on")
-		}
-		return blocked(s, Confirmed, reasons...)
 	}
 	return nil
+}
+
+// conflict weighs two answers to one query, of which the later one is true; proved: it led to an address that proves
+// itself. Proof in hand it is where the first one states what is false, and another than the resolver sent it. A
+// resolver may be several machines, one of which fails, or a forwarder that passes on what several say.
+func (c *Case) conflict(o *Observation, late *DNSAnswer, proved bool) *Finding {
+	s, by := c.falsehood(o), c.sentByAnother(o, late)
+	reasons := []string{"one query got two answers that contradict each other, and the later one is the true one"}
+	if o.DNS.Behind {
+		reasons = append(reasons, "it was asked of the resolver behind this machine's stub, which passes the first one on")
+	}
+	if by != "" {
+		reasons = append(reasons, by)
+	}
+	impostor := s == DNSInjectOther && c.anyImposter(o.DNS.Addresses)
+	switch {
+	case s == "":
+		return nil
+	case o.Failure == DNSServfail || o.Failure == DNSRefused:
+		if by == "" {
+			return inconclusive(s, append(reasons, "the first says that it failed, as one of several machines behind a resolver's address may")...)
+		}
+		return blocked(s, Suspected, append(reasons, "the first says no more than that it failed")...)
+	case by == "" && (o.Failure == DNSNoAnswer || s == DNSInjectOther && !impostor):
+		return inconclusive(s, append(reasons, "the first could not be proved false, and nothing shows that another sent it: a forwarder may pass on what two resolvers say")...)
+	case by == "" && !proved:
+		return nil // one of two answers is false; which rule says so is for the others
+	case s == DNSInjectOther && !impostor:
+		return blocked(s, c.atMostHere(o, Likely), reasons...)
+	}
+	return blocked(s, c.atMostHere(o, Confirmed), reasons...)
+}
+
+// falsehood is the signature of what a first answer says that is not so; "" where it says nothing of the name.
+func (c *Case) falsehood(o *Observation) Signature {
+	switch {
+	case !o.OK() && o.Failure != DNSBogon:
+		return denial[o.Failure]
+	case o.Failure == DNSBogon, anyNotRoutable(o.DNS.Addresses):
+		return DNSInjectBogon
+	}
+	return DNSInjectOther
+}
+
+// atMostHere lowers a confidence for what was heard from a resolver inside the home (rule 8), and not from the one
+// behind it.
+func (c *Case) atMostHere(o *Observation, most Confidence) Confidence {
+	if o.DNS.Behind {
+		return most
+	}
+	return c.atMost(most)
+}
+
+// anyImposter says whether one of the addresses completed a handshake as somebody else: under this name, or under
+// another of the app's, where the certificate is not for this one either. A place where one target failed is left
+// alone for the others in the same round.
+func (c *Case) anyImposter(addrs []netip.Addr) bool {
+	for at, o := range c.view.imposter {
+		if contains(addrs, at.addr) && (at.name == c.Name || o.TLS.foreignTo(c.Name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// anotherHop is by how much hop limits differ where the senders do, and not merely their ways (signatures, B.3).
+const anotherHop = 2
+
+// sentByAnother is why the first answer is not of the one who sent the later one; "" where nothing says so.
+func (c *Case) sentByAnother(o *Observation, late *DNSAnswer) string {
+	if a, b := o.DNS.HopLimit, late.HopLimit; a != 0 && b != 0 && max(a, b)-min(a, b) > anotherHop {
+		return fmt.Sprintf("the first came with hop limit %d, the true one with %d: somebody else sent it", a, b)
+	}
+	least := c.leastAnswer()
+	if !o.DNS.Behind && o.DNS.Attempts == 1 && least > 0 && float64(o.Duration) < resetNearer*float64(least) {
+		return fmt.Sprintf("it came after %v, and the resolver never answered in less than %v: somebody nearer sent it",
+			time.Duration(o.Duration).Round(time.Millisecond), time.Duration(least).Round(time.Millisecond))
+	}
+	return ""
+}
+
+// leastAnswer is the least time in which the resolver under test answered for neutral names over UDP in this round,
+// of two answers at least; 0 where there are none. Where there are several resolvers it is the nearest one's.
+func (c *Case) leastAnswer() (least Seconds) {
+	n := 0
+	for i := range c.view.gate.Observations {
+		o := &c.view.gate.Observations[i]
+		if o.Operation != Resolve || o.Control != T || o.DNS == nil || o.DNS.Transport != "udp" || o.DNS.Rcode < 0 || o.DNS.Attempts != 1 {
+			continue
+		}
+		if n++; n == 1 || o.Duration < least {
+			least = o.Duration
+		}
+	}
+	if n < 2 {
+		return 0
+	}
+	return least
 }
 
 func bogonAnswer(c *Case) *Finding {
@@ -266,10 +358,26 @@ func bogonAnswer(c *Case) *Finding {
 	if c.atHome() && nowhere(c.answers()) {
 		return inconclusive(DNSInjectBogon, "the resolver at home answers with an address that leads nowhere, as the filters of households do")
 	}
-	if c.view.anyProved(c.Name, honest) {
-		return blocked(DNSInjectBogon, c.atMost(Likely), c.resolver()+" gives an address that no public server can have; control D's address proves itself")
+	const lie = " gives an address that no public server can have"
+	switch {
+	case c.view.anyProved(c.Name, honest) && nowhere(c.answers()):
+		return blocked(DNSInjectBogon, Suspected, c.resolver()+" gives an address that leads nowhere; control D's address proves itself", "so answer the resolvers that filter for households, and no censor that we know of")
+	case c.view.anyProved(c.Name, honest):
+		return blocked(DNSInjectBogon, c.atMost(Likely), c.resolver()+lie+"; control D's address proves itself")
+	case c.view.anyAnswers(honest):
+		return blocked(DNSInjectBogon, Suspected, c.resolver()+lie+"; at control D's address something answers, and could not prove itself: other blocks may stand before it")
 	}
-	return inconclusive(DNSInjectBogon, "the answer is no public address, and no other way to resolve led to an address that proves itself")
+	return inconclusive(DNSInjectBogon, "the answer is no public address, and no other way to resolve led to an address at which anything answers")
+}
+
+// anyAnswers says whether anything answered us at one of the addresses in this round, whoever.
+func (v *view) anyAnswers(addrs []netip.Addr) bool {
+	for i := range v.m.Observations {
+		if o := &v.m.Observations[i]; o.Operation != Resolve && contains(addrs, o.Addr()) && (o.OK() || o.Received > 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // denial maps what a resolver says to the signature of saying it falsely.
@@ -359,11 +467,7 @@ func (c *Case) mayBeCached() bool {
 // otherFamilyAnswered says whether the resolver under test answered for the name in the other family,
 // whatever it said. Who is silent about a name is so for both.
 func (c *Case) otherFamilyAnswered() bool {
-	other := IPv4
-	if c.Family == IPv4 {
-		other = IPv6
-	}
-	o := c.view.system[wanted{c.Name, other}]
+	o := c.view.system[wanted{c.Name, c.Family.other()}]
 	return o != nil && o.DNS != nil && o.DNS.Rcode >= 0
 }
 
@@ -384,6 +488,33 @@ func (v *view) servesBlockPage(name string, a netip.Addr) string {
 func (v *view) vouchedFor(name string, a netip.Addr) bool {
 	honest, _ := v.answered(name, FamilyOf(a))
 	return contains(honest, a)
+}
+
+// vouchedInSecret says whether control D gives this very address over a channel that nobody on the path can write to,
+// whatever kind of address it is.
+func (v *view) vouchedInSecret(name string, a netip.Addr) bool {
+	return v.givenByOthers(name, a, "dot", "doh")
+}
+
+// givenByOthers says whether another resolver than the one under test gives an address, over one of the transports.
+func (v *view) givenByOthers(name string, a netip.Addr, transports ...string) bool {
+	return slices.ContainsFunc(v.trusted[wanted{name, FamilyOf(a)}], func(o *Observation) bool {
+		return o.DNS != nil && o.DNS.Resolver != SystemResolver && slices.Contains(transports, o.DNS.Transport) && contains(o.DNS.Addresses, a)
+	})
+}
+
+// lieOfAPage weighs an answer that leads to a block page. The page is proof; that the home's own resolver made the
+// answer up, no page refutes. What is behind the stub, or another resolver in clear, says so as well where the lie is told
+// beyond the home (rule 8).
+func (c *Case) lieOfAPage(a netip.Addr, reason string) *Finding {
+	if !c.atHome() {
+		return blocked(DNSInjectBlockpage, Confirmed, reason)
+	}
+	behind := c.view.behind[wanted{c.Name, c.Family}]
+	if behind != nil && behind.DNS != nil && contains(behind.DNS.Addresses, a) || c.view.givenByOthers(c.Name, a, "udp", "tcp") {
+		return blocked(DNSInjectBlockpage, Confirmed, reason, "resolvers outside the home say so, too")
+	}
+	return blocked(DNSInjectBlockpage, Suspected, reason, "it was heard inside the home alone")
 }
 
 // nowhere says whether all addresses are unspecified: what a household's filter answers with (Pi-hole,

@@ -3,6 +3,7 @@ package measurements
 import (
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // Three lost queries look like a resolver that is silent about a name. It is not, if it has just
@@ -35,7 +36,7 @@ func TestSilenceForOneFamily(t *testing.T) {
 			v.neutral[placed{"", IPv4}] = test.neutral
 		}
 		c := &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, Endpoint: name, T: silent(IPv4)}
-		f := judge(dnsRules, c)
+		f := judge(ofToday(dnsRules), c)
 		if f.State != test.want || f.Signature != DNSTimeoutSig {
 			t.Errorf("%s: %s %s, want %s", what, f.State, f.Signature, test.want)
 		}
@@ -88,6 +89,8 @@ func TestBehindAStub(t *testing.T) {
 		return o
 	}
 	proof := Observation{Target: "chat", Operation: TLSHandshake, Family: IPv4, Name: name, Endpoint: honest.String() + ":443", Conn: 1, TLS: &TLS{Shape: Small, ChainRoot: RootBundle}}
+	other := proof
+	other.Endpoint, other.Conn, other.Failure, other.TLS = forged.String()+":443", 2, SSLInvalidHostname, &TLS{Shape: Small, ChainRoot: RootBundle}
 	late := resolve(true, forged)
 	late.DNS.Late = []DNSAnswer{{Addresses: []netip.Addr{honest}}}
 	denied := resolve(true)
@@ -98,7 +101,7 @@ func TestBehindAStub(t *testing.T) {
 		signature Signature
 		confirmed bool
 	}{
-		"the stub passed the forged answer on":        {[]Observation{resolve(false, forged), late, proof}, Blocked, DNSInjectOther, true},
+		"the stub passed the forged answer on":        {[]Observation{resolve(false, forged), late, proof, other}, Blocked, DNSInjectOther, true},
 		"programs got the right answer all the same":  {[]Observation{resolve(false, honest), late, proof}, OK, "", false},
 		"the one behind refuses, programs are served": {[]Observation{resolve(false, honest), denied, proof}, OK, "", false},
 		"nothing proves itself":                       {[]Observation{resolve(false, forged), late}, OK, "", false},
@@ -142,9 +145,109 @@ func TestPrivateAnswer(t *testing.T) {
 		for _, a := range test.proved {
 			v.proved[named{name, a}] = true
 		}
-		f := judge(dnsRules, &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, Endpoint: name, T: o})
+		f := judge(ofToday(dnsRules), &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, Endpoint: name, T: o})
 		if f.State != test.state {
 			t.Errorf("%s: %s %s by %s, want %s", what, f.State, f.Signature, f.Rule, test.state)
+		}
+	}
+}
+
+// Two answers to one query are proof where the first states what is false and another than the resolver sent it, or
+// the later one leads to an address that proves itself. A failure, and an address that only did not prove itself, are
+// no lies; and a resolver inside the home is suspected at most.
+func TestConflictingAnswers(t *testing.T) {
+	t.Parallel()
+	const name = "chat.alpha.example.net"
+	first, honest, bogon := netip.MustParseAddr("198.51.100.99"), netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("10.1.2.3")
+	ms := func(n int) Seconds { return Seconds(n) * Seconds(time.Millisecond) }
+	for what, test := range map[string]struct {
+		failure    Failure
+		addr       netip.Addr
+		after      Seconds // of the resolver's usual 50 ms
+		hops       int     // of the usual 57
+		home       bool
+		unproved   bool // the later answer's address; control D gives it
+		imposter   bool
+		state      State
+		signature  Signature
+		confidence Confidence
+	}{
+		"denied, the truth proves itself":     {failure: DNSNXDomain, after: ms(50), state: Blocked, signature: DNSNXDomainSig, confidence: Confirmed},
+		"denied, nothing proves itself":       {failure: DNSNXDomain, after: ms(50), unproved: true},
+		"denied in haste":                     {failure: DNSNXDomain, after: ms(20), unproved: true, state: Blocked, signature: DNSNXDomainSig, confidence: Confirmed},
+		"denied from elsewhere":               {failure: DNSNXDomain, after: ms(50), hops: 40, unproved: true, state: Blocked, signature: DNSNXDomainSig, confidence: Confirmed},
+		"another way of the same resolver":    {failure: DNSNXDomain, after: ms(50), hops: 56, unproved: true},
+		"denied at home":                      {failure: DNSNXDomain, after: ms(50), home: true, state: Blocked, signature: DNSNXDomainSig, confidence: Suspected},
+		"failed":                              {failure: DNSServfail, after: ms(50), state: Inconclusive, signature: DNSServfailSig},
+		"failed in haste":                     {failure: DNSServfail, after: ms(20), state: Blocked, signature: DNSServfailSig, confidence: Suspected},
+		"refused":                             {failure: DNSRefused, after: ms(50), state: Inconclusive, signature: DNSRefusedSig},
+		"no address, and then one":            {failure: DNSNoAnswer, after: ms(50), state: Inconclusive, signature: DNSNoAnswerSig},
+		"no address in haste":                 {failure: DNSNoAnswer, after: ms(20), state: Blocked, signature: DNSNoAnswerSig, confidence: Confirmed},
+		"a bogon":                             {failure: DNSBogon, addr: bogon, after: ms(50), state: Blocked, signature: DNSInjectBogon, confidence: Confirmed},
+		"somebody else's address":             {addr: first, after: ms(50), imposter: true, state: Blocked, signature: DNSInjectOther, confidence: Confirmed},
+		"an address that says nothing":        {addr: first, after: ms(50), state: Inconclusive, signature: DNSInjectOther},
+		"an address that says nothing, haste": {addr: first, after: ms(20), state: Blocked, signature: DNSInjectOther, confidence: Likely},
+	} {
+		late := DNSAnswer{Addresses: []netip.Addr{honest}, HopLimit: 57}
+		o := &Observation{Operation: Resolve, Family: IPv4, Name: name, Failure: test.failure, Duration: test.after, DNS: &DNS{Resolver: SystemResolver, Transport: "udp", Attempts: 1, HopLimit: 57, Late: []DNSAnswer{late}}}
+		if test.addr.IsValid() {
+			o.DNS.Addresses = []netip.Addr{test.addr}
+		}
+		if test.hops != 0 {
+			o.DNS.HopLimit = test.hops
+		}
+		if test.home {
+			o.DNS.Class = "home"
+		}
+		usual := Observation{Operation: Resolve, Duration: ms(50), DNS: &DNS{Resolver: SystemResolver, Transport: "udp", Attempts: 1, HopLimit: 57}}
+		v := newView(&Measurement{App: "alpha"}, &Measurement{Observations: []Observation{usual, usual}}, &Line{Answers: true}, nil)
+		v.proved[named{name, honest}] = !test.unproved
+		v.trusted[wanted{name, IPv4}] = []*Observation{{Operation: Resolve, Control: D, DNS: &DNS{Resolver: "https://dns.example/", Transport: "doh", Addresses: []netip.Addr{honest}}}}
+		if test.imposter {
+			v.imposter[named{name, first}] = &Observation{Failure: SSLInvalidHostname}
+		}
+		f := conflictingAnswers(&Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, T: o})
+		if f == nil {
+			f = &Finding{}
+		}
+		if f.State != test.state || f.Signature != test.signature || f.Confidence != test.confidence {
+			t.Errorf("%s: %+v", what, f)
+		}
+	}
+}
+
+// A block page's address is proof. Inside the home it is suspected until it is heard beyond; and what an encrypted
+// second opinion gives as well is no lie.
+func TestBlockAddress(t *testing.T) {
+	t.Parallel()
+	const name = "chat.alpha.example.net"
+	page, honest := netip.MustParseAddr("10.10.34.36"), netip.MustParseAddr("203.0.113.7")
+	told := func(resolver, transport string, a netip.Addr, behind bool) *Observation {
+		return &Observation{Operation: Resolve, Control: D, Family: IPv4, Name: name, DNS: &DNS{Resolver: resolver, Transport: transport, Addresses: []netip.Addr{a}, Behind: behind}}
+	}
+	for what, test := range map[string]struct {
+		class      string
+		others     []*Observation
+		confidence Confidence
+	}{
+		"the provider's resolver":       {"public", []*Observation{told("https://dns.example/", "doh", honest, false)}, Confirmed},
+		"the home's":                    {"home", []*Observation{told("https://dns.example/", "doh", honest, false)}, Suspected},
+		"the home's, over TCP again":    {"home", []*Observation{told(SystemResolver, "tcp", page, false)}, Suspected},
+		"the home's, and one behind it": {"home", []*Observation{told(SystemResolver, "udp", page, true)}, Confirmed},
+		"the home's, and one in clear":  {"home", []*Observation{told("tcp://192.0.2.1", "tcp", page, false)}, Confirmed},
+		"and one over TLS":              {"public", []*Observation{told("tls://192.0.2.1", "dot", page, false)}, ""},
+	} {
+		m := &Measurement{App: "alpha"}
+		o := told(SystemResolver, "udp", page, false)
+		o.Control, o.Failure, o.DNS.Class = T, DNSBogon, test.class
+		m.Observations = append(m.Observations, *o)
+		for _, d := range test.others {
+			m.Observations = append(m.Observations, *d)
+		}
+		v := newView(m, &Measurement{}, &Line{Answers: true}, nil)
+		f := judge(ofToday(dnsRules), &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, T: o})
+		if (f.Signature == DNSInjectBlockpage) != (test.confidence != "") || f.Confidence != test.confidence {
+			t.Errorf("%s: %+v", what, f)
 		}
 	}
 }

@@ -68,10 +68,10 @@ var householdRules = []Rule{
 		Layers:     []Layer{LayerQUIC},
 		Source:     "DESIGN section 4, local.udp443_blocked; RFC 1812, section 5.2.7.1 (who sends destination unreachable)",
 		Signatures: []Signature{LocalUDP443Blocked},
-		Needs:      "neutral hosts of two operators whose QUIC is refused, none whose is not, and a refusal by the sender of the first hop's own word",
+		Needs:      "neutral hosts of two operators whose QUIC is refused in this family, none whose is not, and a refusal by the sender of the first hop's own word",
 		Refuses:    "that silence over UDP port 443 is the home's, or a refusal that comes from farther away",
 		Judge: func(c *Case) *Finding {
-			if !c.Failed() || !c.T.refused() || !c.view.line.UDP443Refused {
+			if !c.Failed() || !c.T.refused() || !c.view.line.UDP443Refused[c.Family] {
 				return nil
 			}
 			return &Finding{State: Local, Signature: LocalUDP443Blocked, Reasons: []string{"this machine or the first router refuses UDP port 443, to neutral hosts as well"}}

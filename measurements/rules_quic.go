@@ -1,5 +1,7 @@
 package measurements
 
+import "time"
+
 var quicRules = []Rule{
 	{
 		ID:         "quic-alert-with-name",
@@ -40,8 +42,10 @@ var quicRules = []Rule{
 			return inconclusive(s, append(c.referenceReason(), "another address of the target answers over QUIC: the server's own offer of h3 does not say that this machine does")...)
 		},
 	},
+	closedByAnyFamily,
 	{
 		ID:         "quic-forged-close",
+		Since:      "2026-11-26.1",
 		Says:       "The QUIC connection is closed, or told that its version is unknown, at once; the server itself offers h3.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "RFC 9000, sections 6 and 10.2; RFC 8999, section 6 (neither is authenticated before the handshake)",
@@ -62,8 +66,10 @@ var quicRules = []Rule{
 			return quicAnswered(c, s)
 		},
 	},
+	refusedByAnyFamily,
 	{
 		ID:         "quic-refused",
+		Since:      "2026-11-26.1",
 		Says:       "An ICMP error refuses QUIC at this address; the server itself offers h3.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "RFC 792 (port unreachable); DESIGN section 4, rule 6",
@@ -110,18 +116,23 @@ var quicRules = []Rule{
 			return byName(c, QUICTimeoutSNI, "QUIC with the target's name is unanswered; a neutral name at the same address, just before, was answered")
 		},
 	},
+	versionFilteredInAnyFamily,
 	{
 		ID:         "quic-version-filtered",
+		Since:      "2026-11-26.1",
 		Says:       "QUIC version 1 is unanswered everywhere, and a packet of an unknown version is answered.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "Xue et al., TSPU, IMC 2022 (version field matched)",
 		Signatures: []Signature{QUICTimeoutVersion},
-		Needs:      "silence here and at the gate's hosts over QUIC, and an answer to control V",
-		Refuses:    "more than a suspicion from one network alone",
+		Needs:      "silence here and at the gate's hosts over QUIC, and an answer to control V, all over one family",
+		Refuses:    "more than a suspicion from one network alone; anything where version 1 passes over the other family, whose router's rules are others",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
-			if c.T.Failure != Timeout || c.view.line.quicAliveAnywhere() || !c.view.versionAnswered() {
+			if c.T.Failure != Timeout || !c.quicDead() || !c.versionAnswered() {
 				return nil
+			}
+			if c.view.line.QUICAlive[c.Family.other()] {
+				return inconclusive(QUICTimeoutVersion, "version 1 is unanswered here and at the neutral hosts, and an unknown version is answered; over the other family version 1 passes, as it does where a home's firewall is for one family")
 			}
 			if c.FailsAlikeInTwoNetworks() {
 				return blocked(QUICTimeoutVersion, Likely, "version 1 is unanswered at addresses in two networks and at the neutral hosts; an unknown version is answered")
@@ -129,34 +140,29 @@ var quicRules = []Rule{
 			return blocked(QUICTimeoutVersion, Suspected, "version 1 is unanswered here and at the neutral hosts; an unknown version is answered")
 		},
 	},
+	udp443DeadInAllFamilies,
 	{
 		ID:         "quic-udp443-dead",
+		Since:      "2026-11-26.1",
 		Says:       "Nothing over UDP port 443 is answered anywhere: many a home router does that.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "DESIGN section 4, quic.timeout.udp443",
 		Signatures: []Signature{QUICTimeoutUDP443},
-		Needs:      "silence of everything over UDP port 443, the gate's hosts too",
-		Refuses:    "that it left the home, unless this network's history had QUIC",
+		Needs:      "silence of everything over UDP port 443 in this family, the gate's hosts too",
+		Refuses:    "that it left the home, unless this network's history had QUIC in this family and no ping shows that it is swallowed nearby; whether a router's update has switched it off since",
 		Confidence: Suspected,
-		Judge: func(c *Case) *Finding {
-			l := c.view.line
-			if c.T.Failure != Timeout || l.quicAliveAnywhere() || !(l.QUICTried[IPv4] || l.QUICTried[IPv6]) {
-				return nil
-			}
-			if h := c.view.history; h != nil && h.QUICWorked {
-				return blocked(QUICTimeoutUDP443, Suspected, "all of UDP port 443 is unanswered, and it has worked on this network before")
-			}
-			return inconclusive(QUICTimeoutUDP443, "all of UDP port 443 is unanswered, and nothing shows that it leaves the home")
-		},
+		Judge:      deadUDP443,
 	},
+	silentEndpointByOneSite,
 	{
 		ID:         "quic-silent-endpoint",
+		Since:      "2026-11-26.1",
 		Says:       "QUIC to this address is unanswered whatever the name; QUIC elsewhere is fine, and the server itself offers it here.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "Elmenhorst et al., Web Censorship Measurements of HTTP/3 over QUIC, IMC 2021 (UDP endpoint blocking)",
 		Signatures: []Signature{QUICTimeoutEndpoint},
-		Needs:      "silence with the target's name and with a neutral one, the server's own offer of h3 over verified TLS in this round or a reference vantage that passes, and QUIC that works elsewhere",
-		Refuses:    "that a server without QUIC blocks it",
+		Needs:      "silence with the target's name and with a neutral one, the server's own offer of h3 over verified TLS in this round and neutral hosts that answer over QUIC in this family, or a reference vantage that passes",
+		Refuses:    "that a server without QUIC blocks it; without the reference vantage or QUIC that passed here within a day, more than a suspicion, however many addresses of the site are silent",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			switch {
@@ -164,15 +170,18 @@ var quicRules = []Rule{
 				return nil
 			case c.N == nil:
 				return inconclusive(QUICTimeoutEndpoint, "unanswered; no neutral name was tried there just before")
+			case c.UpAtReference():
+				return byReference(c, QUICTimeoutEndpoint, "unanswered whatever the name")
 			case !c.view.altSvc[c.Name]:
-				if f := byReference(c, QUICTimeoutEndpoint, "unanswered whatever the name"); f != nil {
-					return f
-				}
-				return inconclusive(QUICTimeoutEndpoint, "unanswered whatever the name; the server did not say in this round that it offers h3")
-			case c.endpointSilentElsewhere():
-				return blocked(QUICTimeoutEndpoint, Likely, "unanswered whatever the name, at two addresses, while the server's own Alt-Svc offers it and neutral hosts answer")
+				return inconclusive(QUICTimeoutEndpoint, append(c.referenceReason(), "unanswered whatever the name; the server did not say in this round that it offers h3")...)
+			case !c.view.line.QUICAlive[c.Family]:
+				return inconclusive(QUICTimeoutEndpoint, "unanswered whatever the name; no neutral host was asked over QUIC in this family")
 			}
-			return blocked(QUICTimeoutEndpoint, Suspected, "unanswered whatever the name, while the server's own Alt-Svc offers it and neutral hosts answer")
+			const what = "unanswered whatever the name, while the server's own Alt-Svc offers it and neutral hosts answer"
+			if c.quicPassedLately() && c.AgainLater(QUICTimeoutEndpoint) {
+				return blocked(QUICTimeoutEndpoint, Likely, what, "it passed here within the last day, and the silence came again in a later round")
+			}
+			return blocked(QUICTimeoutEndpoint, Suspected, what, "an offer may outlive what it offers, at all machines of a site at once")
 		},
 	},
 }
@@ -205,26 +214,23 @@ func (c *Case) quicPassesElsewhere() bool {
 
 // quicAnswered weighs a QUIC failure that somebody had to send.
 func quicAnswered(c *Case, s Signature) *Finding {
-	switch {
-	case c.NeutralPassed():
+	if c.NeutralPassed() {
 		return blocked(s, Likely, "only the target's name meets it: a neutral name at the same address, just before, was answered")
-	case c.view.altSvc[c.Name] && c.view.line.quicAliveAnywhere():
-		return blocked(s, Suspected, "the server's own Alt-Svc, read over verified TLS in this round, offers h3, and QUIC to neutral hosts is fine")
 	}
 	if f := byReference(c, s, "somebody refuses QUIC there"); f != nil {
 		return f
 	}
+	if c.view.altSvc[c.Name] && c.view.line.QUICAlive[c.Family] {
+		return blocked(s, Suspected, "the server's own Alt-Svc, read over verified TLS in this round, offers h3, and QUIC to neutral hosts is fine")
+	}
 	return inconclusive(s, append(c.referenceReason(), "nothing tells the network's word from the server's")...)
 }
 
-// quicAliveAnywhere says whether a neutral host answered over QUIC, in either family.
-func (l *Line) quicAliveAnywhere() bool { return l.QUICAlive[IPv4] || l.QUICAlive[IPv6] }
-
-// versionAnswered says whether a version-negotiation ping was answered anywhere in this measurement.
-func (v *view) versionAnswered() bool {
-	for _, m := range []*Measurement{v.m, v.gate} {
+// versionAnswered says whether a version-negotiation ping was answered over the case's family, by anybody.
+func (c *Case) versionAnswered() bool {
+	for _, m := range []*Measurement{c.view.m, c.view.gate} {
 		for i := range m.Observations {
-			if o := &m.Observations[i]; o.Operation == QUICVersion && o.OK() {
+			if o := &m.Observations[i]; o.Operation == QUICVersion && o.Family == c.Family && o.OK() {
 				return true
 			}
 		}
@@ -232,13 +238,38 @@ func (v *view) versionAnswered() bool {
 	return false
 }
 
-// endpointSilentElsewhere says whether QUIC to another address of the target is unanswered as well,
-// with its N made and unanswered too.
-func (c *Case) endpointSilentElsewhere() bool {
-	for _, d := range c.all {
-		if d.Layer == LayerQUIC && d.Target.ID == c.Target.ID && d.Addr() != c.Addr() && d.T.Failure == Timeout && d.N != nil && !d.NeutralPassed() {
-			return true
-		}
+// quicDead says whether neutral hosts were asked over QUIC, in the case's family, and none answered.
+func (c *Case) quicDead() bool {
+	return c.view.line.QUICTried[c.Family] && !c.view.line.QUICAlive[c.Family]
+}
+
+// deadUDP443 never says more than a suspicion: a household's router may be updated, or set otherwise, at any time.
+// Where pings with a small hop limit tell, they tell the near ones from the others.
+func deadUDP443(c *Case) *Finding {
+	if c.T.Failure != Timeout || !c.quicDead() {
+		return nil
 	}
-	return false
+	l, reasons := c.view.line, []string{"all of UDP port 443 is unanswered over this family"}
+	if l.UDP443Swallowed[c.Family] {
+		return inconclusive(QUICTimeoutUDP443, append(reasons, "datagrams to it do not get beyond the first router, where those to another port do: the home's own, as it seems")...)
+	}
+	where := "an update of the home's router that switches it off looks the same"
+	if l.UDP443Farther[c.Family] {
+		where = "datagrams to it get beyond the first router; the firewall of an office or a campus stands there, too"
+	}
+	if h := c.view.history; h != nil && h.QUICWorked[c.Family] {
+		return blocked(QUICTimeoutUDP443, Suspected, append(reasons, "it has worked on this network before", where)...)
+	}
+	return inconclusive(QUICTimeoutUDP443, append(reasons, "it never worked on this network, as far as is known", where)...)
+}
+
+// quicLately is how long ago QUIC must have passed at a target, on this network, for its silence now to be more than
+// a server's that no longer has it. An offer is kept for a day where it does not say how long (RFC 7838, section 3.1):
+// what passed within it was not an old offer.
+const quicLately = 24 * time.Hour
+
+// quicPassedLately says whether QUIC to the target passed lately on this network, in this family.
+func (c *Case) quicPassedLately() bool {
+	ok, known := c.view.history.lastOK(placeKey{c.view.m.App, c.Target.ID, LayerQUIC, c.Family})
+	return known && c.view.history.at.Sub(ok) <= quicLately
 }

@@ -14,7 +14,7 @@ type view struct {
 	targets map[string]TargetInfo
 
 	proved    map[named]bool              // a verified handshake for this name at this address
-	imposter  map[named]*Observation      // a completed handshake as someone else
+	imposter  map[named]*Observation      // a completed handshake as someone else; the name's own, out of date, is none
 	system    map[wanted]*Observation     // what the resolver under test said
 	trusted   map[wanted][]*Observation   // control D
 	behind    map[wanted]*Observation     // what the resolver behind a stub said, which is under test as well
@@ -90,7 +90,7 @@ func (v *view) index(o *Observation) {
 		key := named{o.Name, o.Addr()}
 		if v.line.shook(o) {
 			v.proved[key] = true
-		} else if o.Failure.IsCertificate() {
+		} else if o.Failure.IsCertificate() && !o.TLS.outOfDate() {
 			v.imposter[key] = o
 		}
 	case AppHandshake:

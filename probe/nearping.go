@@ -8,17 +8,30 @@ import (
 	"github.com/telltale-probe/telltale/measurements"
 )
 
-// NearPing measures whether it is this machine, or the first router, that refuses UDP to an endpoint: two
-// version pings with hop limits of one and two (RFC 791, section 3.2; RFC 8200, section 3). The first expires
-// at the first router, which says so; what refuses the second is that router if both words have one sender.
-// The senders' addresses are compared and not kept.
+// otherPort is one of those that traceroute sends to, on which nobody listens (traceroute(8)).
+const otherPort = 33434
+
+// NearPing measures whether it is this machine, or the first router, that keeps UDP from an endpoint: two version
+// pings with hop limits of one and two (RFC 791, section 3.2; RFC 8200, section 3). The first expires at the first
+// router, which says so. What refuses the second is that router if both words have one sender; another router's word
+// says that it got farther. Where nobody says anything of the second, one more goes to another port: where that one
+// gets farther, the first router swallows the others, or whatever stands right behind it. The senders' addresses are
+// compared and not kept.
 //
-// It fails as VersionPing does, and always where nobody is that near: the failure is that of the second ping,
-// and the finding is QUIC.FirstHop. It is false also where the system does not tell senders.
+// It fails as VersionPing does, and always where nobody is that near: the failure is that of the second ping, and the
+// findings are QUIC.FirstHop and QUIC.Farther. They are false also where the system does not tell senders.
 func (h Host) NearPing(ctx context.Context, ep netip.AddrPort) measurements.Observation {
 	router, _ := h.sendWithin(ctx, ep, 1)
-	refuser, o := h.sendWithin(ctx, ep, 2)
-	o.QUIC.FirstHop = refuser.IsValid() && refuser == router
+	who, o := h.sendWithin(ctx, ep, 2)
+	switch {
+	case who.IsValid():
+		o.QUIC.FirstHop = who == router
+		o.QUIC.Farther = router.IsValid() && who != router
+	case router.IsValid() && o.Failure == measurements.Timeout:
+		other, x := h.sendWithin(ctx, netip.AddrPortFrom(ep.Addr(), otherPort), 2)
+		o.Sent, o.Received = o.Sent+x.Sent, o.Received+x.Received
+		o.QUIC.FirstHop = other.IsValid() && other != router
+	}
 	return o
 }
 

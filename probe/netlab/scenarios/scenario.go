@@ -39,6 +39,9 @@ type Scenario struct {
 	Sentence string `toml:"sentence"` // what happens, in a sentence
 	Source   string `toml:"source"`   // who documented it
 	Innocent bool   `toml:"innocent"` // nobody censors here
+	// Suspicion is why an innocent world may be suspected, and no more: the evidence is the same as of a block, and
+	// the design lets it be suspected. Without it, nothing that is innocent may be called blocked at all.
+	Suspicion string `toml:"suspicion"`
 
 	// Apps limits the built-in apps that are measured; empty means all.
 	Apps []string `toml:"apps"`
@@ -198,6 +201,9 @@ func Parse(name string, data []byte) (Scenario, error) {
 	}
 	if !s.Innocent && len(s.Expect) == 0 {
 		return s, fmt.Errorf("scenario %s: a censored world must expect a finding", name)
+	}
+	if s.Suspicion != "" && !s.Innocent {
+		return s, fmt.Errorf("scenario %s: a suspicion is what an innocent world may meet", name)
 	}
 	if len(s.Stands) > 0 && s.Rounds < 2 {
 		return s, fmt.Errorf("scenario %s: one round makes no history", name)
