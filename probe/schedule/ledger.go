@@ -40,12 +40,24 @@ type Ledger struct {
 }
 
 // Of a day, no address may be under a penalty of ours for more than a twentieth: 72 minutes, which are
-// seven failures with ten minutes of residual time. They may come one after the other, so that an onset
-// is confirmed within hours; then the address is left alone until the first of them is a day old.
+// seven failures with ten minutes of residual time. Six of these looks may follow each other as fast as
+// they tell something, so that an onset is confirmed within hours; the others are spread over what is left
+// of the day (Ledger.pace), so that an end is seen within hours too: eleven on the first day, four later.
 const (
 	penaltyDay   = 24 * time.Hour
 	mostPenalty  = penaltyDay / 20
 	mostFailures = 64 // kept of one address; with less residual time than a minute there may be more
+
+	// onsetLooks are those that follow each other: a first one, which a daemon that suspects nothing makes
+	// without control N as a rule, and as many failures as the sequential test takes to confirm a hard block on
+	// a line of which nothing is known yet, five. They are as far apart as failures have to be to count as two,
+	// and the last of them waits until the two hours are over that a confirmation spans (package measurements).
+	onsetLooks = 6
+	onsetGap   = 20 * time.Minute
+	onsetSpan  = 2 * time.Hour
+	// onsetTime is how long after the first failure of a day an onset is an onset still. Chosen by us: enough for
+	// a daemon that makes a round an hour; what fails later is known, or comes and goes.
+	onsetTime = 6 * time.Hour
 )
 
 // NewLedger makes an empty ledger. With a residual of 0 (the demo) nothing ever rests.
@@ -69,12 +81,58 @@ func (l *Ledger) Fail(p Place) {
 	l.count(p, now)
 }
 
-// Exhausted says whether one more failure at the place's address would put it under a penalty for more
-// of the day than may be. One failure a day is always allowed.
+// Exhausted says whether the place's address is to be left alone so that a day is enough: because one more
+// failure there would put it under a penalty for more of the day than may be, or because the next look there is
+// for later. One failure a day is always allowed.
 func (l *Ledger) Exhausted(p Place) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.residual > 0 && l.penalty(p.Endpoint.Addr().Unmap(), time.Now())+l.residual > max(mostPenalty, l.residual)
+	if l.residual == 0 {
+		return false
+	}
+	a, now := p.Endpoint.Addr().Unmap(), time.Now()
+	one := l.residual // what one more failure costs: less where the address rests anyway
+	if day := l.day[a]; len(day) > 0 {
+		one = min(one, now.Sub(day[len(day)-1]))
+	}
+	return l.penalty(a, now)+one > max(mostPenalty, l.residual) || now.Before(l.next(l.looks(a, now)))
+}
+
+// looks are the times of the last day at which looks at an address began that ended in failure. What fails
+// within the residual time of the first failure is of the same look: other ports, QUIC beside TCP.
+func (l *Ledger) looks(a netip.Addr, now time.Time) (began []time.Time) {
+	for _, failed := range l.day[a] {
+		if now.Sub(failed) < penaltyDay && (len(began) == 0 || failed.Sub(began[len(began)-1]) >= l.residual) {
+			began = append(began, failed)
+		}
+	}
+	return began
+}
+
+// next is when an address may be looked at again after the looks of a day; a time that is over where it may now.
+func (l *Ledger) next(looks []time.Time) time.Time {
+	if len(looks) == 0 {
+		return time.Time{}
+	}
+	now, last := time.Now(), looks[len(looks)-1]
+	next := last.Add(onsetGap)
+	switch {
+	case now.Before(last.Add(l.residual)): // the last look still goes on
+		return time.Time{}
+	case len(looks) >= onsetLooks, now.Sub(looks[0]) >= onsetTime:
+		return last.Add(l.pace(looks))
+	case len(looks) == onsetLooks-1 && next.Before(looks[1].Add(onsetSpan)):
+		return looks[1].Add(onsetSpan)
+	}
+	return next
+}
+
+// pace is the time from the last look to the next, once an onset has had its looks: those that the day still has
+// are spread evenly until the first of it is a day old, and none comes sooner than if all were spread so.
+func (l *Ledger) pace(looks []time.Time) time.Duration {
+	most := max(int(mostPenalty/l.residual), 1)
+	left := looks[0].Add(penaltyDay).Sub(looks[len(looks)-1])
+	return max(left/time.Duration(max(most-len(looks), 0)+1), penaltyDay/time.Duration(most))
 }
 
 // Share is the part of the last day for which the place's address was under a penalty of ours.
