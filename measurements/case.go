@@ -275,15 +275,28 @@ const resetNearer = 0.6
 // FromThePath says whether the failure came faster than the server can answer. What comes right behind the
 // accept, before we have sent a byte, answers nothing, and the server's own would come as fast: there it is the
 // accept that counts, against the round trips of earlier rounds.
+//
+// The server may have come nearer since those: where nothing else accepts at the address in this round, a site of
+// the same address may have been opened near us (anycast). So the failure then has to come faster than anybody outside
+// is reached at all: a site may be as near as the nearest neutral host, and hardly much nearer.
 func (c *Case) FromThePath() bool {
 	if c.Silent() || c.T.Failure == "" {
 		return false
 	}
+	within := func(d, of Seconds) bool { return float64(d) < resetNearer*float64(of) }
+	took, accepted := c.T.Duration, len(c.view.rtt[c.Addr()]) > 0
+	least, known := c.view.leastRTT(c.Addr())
 	if c.T.Operation == Settle {
-		least, known := c.view.history.minRTT(c.Addr().String())
 		accept := c.view.connectOf(c.T.Conn)
-		return known && accept != nil && float64(accept.Duration) < resetNearer*float64(least)
+		if accept == nil {
+			return false
+		}
+		took, accepted = accept.Duration, false
+		least, known = c.view.minRTT(c.Addr())
 	}
-	rtt, known := c.view.leastRTT(c.Addr())
-	return known && float64(c.T.Duration) < resetNearer*float64(rtt)
+	if !known || !within(took, least) {
+		return false
+	}
+	nearest, reached := c.view.nearestNeutral()
+	return accepted || reached && within(took, nearest)
 }

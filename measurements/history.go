@@ -85,6 +85,7 @@ func (h *History) Learn(r *Round, v *RoundVerdict) {
 	if v.Network.UDP443 != nil && *v.Network.UDP443 {
 		e.QUICWorked = true
 	}
+	e.learnRTT(&r.Gate)
 	for i := range r.Apps {
 		if r.Apps[i].Vantage.Epoch == name {
 			e.learnRTT(&r.Apps[i])

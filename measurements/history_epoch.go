@@ -136,10 +136,7 @@ func (e *Epoch) learnRTT(m *Measurement) {
 		if o.Operation != Connect || !o.OK() || died[o.Conn] || !o.Addr().IsValid() {
 			continue
 		}
-		rtt := o.Duration
-		if o.TCP != nil && o.TCP.MinRTT > 0 {
-			rtt = min(rtt, o.TCP.MinRTT)
-		}
+		rtt := o.roundTrip()
 		key := o.Addr().String()
 		if old, ok := e.MinRTT[key]; ok {
 			e.MinRTT[key] = min(old, rtt)

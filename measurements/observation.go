@@ -187,6 +187,14 @@ func (o *Observation) Addr() netip.Addr {
 	return ap.Addr()
 }
 
+// roundTrip is the time of a connect that passed: the kernel's own where it is less.
+func (o *Observation) roundTrip() Seconds {
+	if o.TCP != nil && o.TCP.MinRTT > 0 {
+		return min(o.Duration, o.TCP.MinRTT)
+	}
+	return o.Duration
+}
+
 // SystemResolver is DNS.Resolver for the resolvers that the machine's own programs use: their
 // addresses may be the home's own, and stay out of the record.
 const SystemResolver = "system"
