@@ -89,6 +89,7 @@ func (h *History) Learn(r *Round, v *RoundVerdict) {
 	for i := range r.Apps {
 		if r.Apps[i].Vantage.Epoch == name {
 			e.learnRTT(&r.Apps[i])
+			e.learnAnswers(&r.Apps[i])
 		}
 	}
 	eachOutcome(r, v, func(k placeKey, o *outcome) {

@@ -93,6 +93,7 @@ var appRules = []Rule{
 	},
 	{
 		ID:         "app-dies-plain",
+		weighs:     true,
 		Since:      "2026-11-23.2",
 		Says:       "The app's first bytes die where they can be recognised, and pass, at the same place just before, where they look like chance.",
 		Layers:     []Layer{LayerApp},
@@ -111,6 +112,7 @@ var appRules = []Rule{
 	},
 	{
 		ID:         "app-dies-here",
+		weighs:     true,
 		Since:      "2026-11-23.2",
 		Says:       "The connection stands, and the app's first bytes are not answered, as they were on this network before, while other servers of the app answer theirs.",
 		Layers:     []Layer{LayerApp},

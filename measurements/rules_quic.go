@@ -42,6 +42,7 @@ var quicRules = []Rule{
 	},
 	{
 		ID:         "quic-forged-close",
+		weighs:     true,
 		Says:       "The QUIC connection is closed, or told that its version is unknown, at once; the server itself offers h3.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "RFC 9000, sections 6 and 10.2; RFC 8999, section 6 (neither is authenticated before the handshake)",
@@ -64,6 +65,7 @@ var quicRules = []Rule{
 	},
 	{
 		ID:         "quic-refused",
+		weighs:     true,
 		Says:       "An ICMP error refuses QUIC at this address; the server itself offers h3.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "RFC 792 (port unreachable); DESIGN section 4, rule 6",
@@ -96,6 +98,7 @@ var quicRules = []Rule{
 	},
 	{
 		ID:         "quic-silent-with-name",
+		weighs:     true,
 		Says:       "QUIC with the target's name is unanswered; a neutral name over QUIC to the same address was answered just before.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "Zohaib et al., Exposing and Circumventing SNI-based QUIC Censorship of the Great Firewall, USENIX Security 2025",
@@ -151,6 +154,7 @@ var quicRules = []Rule{
 	},
 	{
 		ID:         "quic-silent-endpoint",
+		weighs:     true,
 		Says:       "QUIC to this address is unanswered whatever the name; QUIC elsewhere is fine, and the server itself offers it here.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "Elmenhorst et al., Web Censorship Measurements of HTTP/3 over QUIC, IMC 2021 (UDP endpoint blocking)",

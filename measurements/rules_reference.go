@@ -72,7 +72,7 @@ func byReference(c *Case, s Signature, reasons ...string) *Finding {
 		return inconclusive(s, append(reasons, "nothing else in this network answers us: a site, or a way to it, that is ours and not the reference's may be down")...)
 	case !c.saidSince(s):
 		return blocked(s, Suspected, append(reasons, "its word is older than the failure: an outage may be younger")...)
-	case c.Silent() && !c.AgainLater(s):
+	case c.Silent() && !c.AgainLater(s, decorrelation):
 		return blocked(s, Suspected, append(reasons, "silence seen once may be loss")...)
 	}
 	return blocked(s, Likely, append(reasons, "and it did so since the failure began")...)

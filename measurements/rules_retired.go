@@ -27,3 +27,46 @@ var redirectedWithoutControl = Rule{
 		return blocked(HTTPRedirect, Likely, "redirected to a site that is not the app's; a neutral Host at the same place is not")
 	},
 }
+
+// weighedAnew is the set of rules with which the weights changed (rules_weights.go).
+const weighedAnew = "2026-11-26.1"
+
+// reweighed puts before each rule that weighs its former self, which weighs as it did then.
+func reweighed(rules []Rule) []Rule {
+	var out []Rule
+	for _, r := range rules {
+		if r.weighs && r.Until == "" {
+			was := r
+			was.Until, was.former = weighedAnew, true
+			r.Since = weighedAnew
+			out = append(out, was)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// byNameFormerly took an alert of the server's for one that was forged, and an end at another address of a site for
+// another end.
+func byNameFormerly(c *Case, s Signature, reasons ...string) *Finding {
+	reasons = append(reasons, c.elsewhereReason()...)
+	switch {
+	case !c.Silent() && c.T.Failure != EOF:
+		return blocked(s, Likely, reasons...)
+	case c.againElsewhereFormerly(), c.NameAloneTriggers():
+		return blocked(s, Likely, append(reasons, "it came again at another address")...)
+	case c.AgainLater(s, decorrelation):
+		return blocked(s, Likely, append(reasons, "it came again in a later round")...)
+	}
+	return blocked(s, Suspected, append(reasons, "seen once, it may be loss, or the server's own")...)
+}
+
+func (c *Case) againElsewhereFormerly() bool {
+	for _, d := range c.all {
+		if d != c && d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure &&
+			d.Addr() != c.Addr() && d.Name == c.Name && d.NeutralPassed() {
+			return true
+		}
+	}
+	return false
+}

@@ -3,6 +3,7 @@ package measurements
 var tcpRules = []Rule{
 	{
 		ID:         "ip-unreachable",
+		weighs:     true,
 		Says:       "An ICMP error says that the address can't be reached, while neutral addresses can.",
 		Layers:     []Layer{LayerTCP},
 		Source:     "RFC 792; RFC 1812, section 5.2.7.1",
@@ -34,6 +35,7 @@ var tcpRules = []Rule{
 	},
 	{
 		ID:         "tcp-connect-fails",
+		weighs:     true,
 		Says:       "The connect is refused or unanswered, while neutral endpoints connect.",
 		Layers:     []Layer{LayerTCP},
 		Source:     "DESIGN section 4, rule 6; RFC 9293, section 3.10.7",
@@ -51,6 +53,7 @@ var tcpRules = []Rule{
 	},
 	{
 		ID:         "tcp-dies-early",
+		weighs:     true,
 		Says:       "The connection dies after it was accepted, before we sent a byte.",
 		Layers:     []Layer{LayerTCP},
 		Source:     "Sundara Raman et al., SIGCOMM 2023, Post-ACK signatures",

@@ -30,6 +30,7 @@ var tlsRules = []Rule{
 	},
 	{
 		ID:         "tls-not-tls",
+		weighs:     true,
 		Says:       "A ClientHello with the target's name is answered with something that is no TLS.",
 		Layers:     []Layer{LayerTLS},
 		Source:     "ooni/probe#2410 (Pakistan)",
@@ -126,17 +127,19 @@ var tlsRules = []Rule{
 	},
 	{
 		ID:         "tls-dies-with-name",
+		weighs:     true,
 		Says:       "The handshake dies with the target's name; a neutral name passed at the same place just before.",
 		Layers:     []Layer{LayerTLS},
 		Source:     "ooni/spec ts-024 (SNI blocking); DESIGN section 4, rule 4",
 		Signatures: []Signature{TLSResetSNI, TLSTimeoutSNI, TLSEOFSNI, TLSAlertSNI},
 		Needs:      "a handshake that dies, control N that was answered at the same place just before, and a resolver that gave the address in this round",
-		Refuses:    "more than a suspicion of silence or an end that was met once, at one address, without control X; that an alert is forged at an address that no other resolver vouches for",
+		Refuses:    "more than a suspicion of silence met once, and of an end or an alert, as edges say it whose back end or certificate for the name is gone, without evidence from the path, control X, the reference vantage or hours of it; more of any where control N met an alert alone that is not known of this edge; that an alert is forged at an address that no other resolver vouches for",
 		Confidence: Likely,
 		Judge:      diesWithName,
 	},
 	{
 		ID:         "tls-dies-whatever-name",
+		weighs:     true,
 		Says:       "The handshake dies alike with a neutral name.",
 		Layers:     []Layer{LayerTLS},
 		Source:     "DESIGN section 4, rule 6",

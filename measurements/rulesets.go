@@ -9,7 +9,7 @@ import "slices"
 //
 // What all rules stand on (cases, the gate, the history) has no versions: an old set tells what its rules
 // said of what is known today, not what the program of that day said.
-var RulesVersions = []string{"2026-11-23", RulesVersion}
+var RulesVersions = []string{"2026-11-23", "2026-11-23.2", RulesVersion}
 
 // RulesOf gives a set by its version; ok is false where there never was one.
 func RulesOf(version string) (rules []Rule, ok bool) {

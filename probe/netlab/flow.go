@@ -76,12 +76,31 @@ func (f *flow) carry(c *conn, part []byte) {
 	out := c.out
 	c.mu.Unlock()
 	if c.client {
-		if f.outward(part) {
+		passes := f.outward(part)
+		if passes {
 			f.deliver(outward, out, part)
 		}
+		c.acknowledge(f, passes, len(part))
 		return
 	}
 	f.inward(out, part)
+}
+
+// acknowledge counts what arrives, where its acknowledgement comes back: all that passes, but what the line swallows,
+// and what goes to a box that has taken the connection over.
+func (c *conn) acknowledge(f *flow, passes bool, size int) {
+	c.mu.Lock()
+	taken := c.flow != f
+	c.mu.Unlock()
+	f.mu.Lock()
+	lost := !passes && !taken || f.deaf || f.stuck[outward]
+	f.mu.Unlock()
+	if lost {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.acked += size
 }
 
 // outward reads the client's first bytes as a box would, and says whether they pass.

@@ -79,7 +79,8 @@ func TestEveryScenarioIsJudgedRight(t *testing.T) {
 	}
 }
 
-// No innocent scenario leads to a block that is more than suspected.
+// No innocent scenario leads to a block that is more than suspected, nor to a suspicion that its file does not
+// expect: of what looks like a block for one round, more than nothing may be said, and not more than that.
 func TestInnocentWorldsAreNotCalledBlocked(t *testing.T) {
 	for _, r := range results(t) {
 		if !r.Scenario.Innocent {
@@ -88,7 +89,7 @@ func TestInnocentWorldsAreNotCalledBlocked(t *testing.T) {
 		for _, app := range r.Verdict.Apps {
 			for _, target := range app.Targets {
 				for _, l := range target.Layers {
-					if l.State == measurements.Blocked {
+					if l.State == measurements.Blocked && !(l.Confidence == measurements.Suspected && r.Scenario.Suspects()) {
 						t.Errorf("%s: %s/%s %s is called blocked (%s, %s)", r.Scenario.Name, app.App, target.Target, l.Layer, l.Signature, l.Confidence)
 					}
 				}
@@ -247,7 +248,7 @@ func TestTally(t *testing.T) {
 			t.Errorf("the row does not add up: %+v", row)
 		}
 	}
-	if sum.Free.AtLeast(measurements.Suspected) > 0 {
+	if sum.Free.AtLeast(measurements.Likely) > 0 {
 		t.Errorf("false findings: %+v", sum.Free)
 	}
 	if likely, confirmed := sum.Censored.AtLeast(measurements.Likely), sum.Censored.AtLeast(measurements.Confirmed); !(0 < confirmed && confirmed < likely && likely < sum.Censored.AtLeast(measurements.Suspected)) {

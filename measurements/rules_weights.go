@@ -1,0 +1,84 @@
+package measurements
+
+import "time"
+
+// What a failure weighs for which a control has spoken: by name, or whatever the name. The weights before
+// version 2026-11-26.1 are kept beside the rules that have retired.
+
+// byName weighs a failure that the target's name met and a neutral name, just before at the same
+// place, did not. A reset, which somebody had to send for this name, is likely at once.
+//
+// Silence must come again, because loss makes silence too; and so must an end (FIN) and an alert, which
+// are what an edge says whose back end, or certificate, for this one name is gone, unless they came faster
+// than the server can be reached, the reference vantage is served there under this name, or control X met
+// the same (DESIGN section 4, rules 5 and 7). All addresses of one site share its back end, so that only
+// silence is said again at another address (AgainElsewhere).
+//
+// Where control X passes it takes nothing back: a filter may want name and prefix together (DESIGN section 2).
+func byName(c *Case, s Signature, reasons ...string) *Finding {
+	if c.former {
+		return byNameFormerly(c, s, reasons...)
+	}
+	reasons = append(reasons, c.elsewhereReason()...)
+	switch {
+	case c.FromThePath():
+		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
+	case c.NameAloneTriggers():
+		return blocked(s, Likely, append(reasons, "it came again at another address")...)
+	case !c.NeutralServed():
+		return blocked(s, Suspected, append(reasons, "the neutral name was answered with an alert alone, and this edge is not known to answer it so while it serves the target")...)
+	case !c.mayBeBackEnd():
+		return blocked(s, Likely, reasons...)
+	case c.AgainElsewhere():
+		return blocked(s, Likely, append(reasons, "it came again at another address")...)
+	case !c.Silent() && c.UpAtReference() && c.saidSince(s):
+		return blocked(s, Likely, append(reasons, "the reference vantage is served there under this name, and was so since the failure began")...)
+	case c.AgainLater(s, c.episode()):
+		return blocked(s, Likely, append(reasons, "it came again in a later round")...)
+	case c.Silent():
+		return blocked(s, Suspected, append(reasons, "seen once, it may be loss, or the server's own")...)
+	}
+	return blocked(s, Suspected, append(reasons, "an edge whose back end for this one name is gone says that too, at each of its addresses")...)
+}
+
+// mayBeBackEnd says whether what is behind an edge, for this one name, may have failed so.
+func (c *Case) mayBeBackEnd() bool {
+	return c.Silent() || c.Kind() == "eof" || c.Kind() == "alert"
+}
+
+// episode is the time within which failures without a success in between are one: an outage, or a mistake with one
+// name. Silence of a server that never heard us is none of a back end's, and that of one of which nobody knows is
+// taken for two hours. What a server has heard, and what it may have said itself, is somebody's mistake until it
+// has lasted longer than one with a large app's name goes unseen.
+func (c *Case) episode() time.Duration {
+	switch {
+	case !c.mayBeBackEnd():
+		return decorrelation
+	case c.Silent() && !c.mute():
+		return shortOutage
+	}
+	return server
+}
+
+// shortOutage is how long most troubles of a line or a site last that make silence. Chosen by us.
+const shortOutage = 2 * time.Hour
+
+// whateverTheName weighs a failure that does not depend on the name: an outage or a ban looks the
+// same as a block. Only evidence from the path, a reference vantage that passes there, or the same
+// failure in two networks, speaks for a block; the last alone is never more than suspected (rule 6).
+func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
+	if c.FromThePath() {
+		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
+	}
+	if f := byReference(c, s, reasons...); f != nil {
+		return f
+	}
+	if c.FailsAlikeInTwoNetworks() && !c.view.line.Fine[c.Family] {
+		return inconclusive(s, append(reasons, "endpoints of the app in two networks fail alike, and so do half of the neutral operators' or more")...)
+	}
+	if c.FailsAlikeInTwoNetworks() {
+		return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
+	}
+	reasons = append(reasons, c.referenceReason()...)
+	return inconclusive(s, append(reasons, "nothing tells a block from an outage of this place")...)
+}
