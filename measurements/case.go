@@ -309,14 +309,22 @@ func (c *Case) followed(s Signature) bool {
 
 // FailsAlikeInTwoNetworks says whether an endpoint of another target of the app, in another network,
 // fails alike at this layer. One site that is down fails at all its addresses: that is not it.
-func (c *Case) FailsAlikeInTwoNetworks() bool {
+func (c *Case) FailsAlikeInTwoNetworks() bool { return len(c.alikeInOtherNetworks()) > 0 }
+
+func (c *Case) alikeInOtherNetworks() (alike []*Case) {
 	here := network(c.Addr())
 	for _, d := range c.all {
 		if d.Target.ID != c.Target.ID && d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here {
-			return true
+			alike = append(alike, d)
 		}
 	}
-	return false
+	return alike
+}
+
+// failsAlikeUpAtReference says whether one of those passes for R as well; over IPv6 it counts only where not all
+// of it may be lost between two operators.
+func (c *Case) failsAlikeUpAtReference() bool {
+	return !c.lostOnIPv6Alone() && slices.ContainsFunc(c.alikeInOtherNetworks(), (*Case).UpAtReference)
 }
 
 // OtherPortPasses says whether another port of the same address was open to us (control P).

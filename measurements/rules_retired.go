@@ -70,3 +70,39 @@ func (c *Case) againElsewhereFormerly() bool {
 	}
 	return false
 }
+
+// whateverTheNameFormerly took IPv6 that gets lost between operators for a block in two networks.
+func whateverTheNameFormerly(c *Case, s Signature, reasons ...string) *Finding {
+	if c.FromThePath() {
+		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
+	}
+	if f := byReference(c, s, reasons...); f != nil {
+		return f
+	}
+	if c.FailsAlikeInTwoNetworks() && !c.view.line.Fine[c.Family] {
+		return inconclusive(s, append(reasons, "endpoints of the app in two networks fail alike, and so do half of the neutral operators' or more")...)
+	}
+	if c.FailsAlikeInTwoNetworks() {
+		return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
+	}
+	reasons = append(reasons, c.referenceReason()...)
+	return inconclusive(s, append(reasons, "nothing tells a block from an outage of this place")...)
+}
+
+// byReferenceFormerly took R's word against a refusal for one against this place, and an accept of the endpoint
+// itself for a way there.
+func byReferenceFormerly(c *Case, s Signature, reasons ...string) *Finding {
+	if !c.UpAtReference() {
+		return nil
+	}
+	reasons = append(reasons, "the reference vantage passes there")
+	switch {
+	case c.Silent() && !c.wayThere() && !(c.FailsAlikeInTwoNetworks() && c.view.line.Fine[c.Family]):
+		return inconclusive(s, append(reasons, "nothing else in this network answers us: a site, or a way to it, that is ours and not the reference's may be down")...)
+	case !c.saidSince(s):
+		return blocked(s, Suspected, append(reasons, "its word is older than the failure: an outage may be younger")...)
+	case c.Silent() && !c.AgainLater(s, decorrelation):
+		return blocked(s, Suspected, append(reasons, "silence seen once may be loss")...)
+	}
+	return blocked(s, Likely, append(reasons, "and it did so since the failure began")...)
+}

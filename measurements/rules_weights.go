@@ -67,18 +67,51 @@ const shortOutage = 2 * time.Hour
 // same as a block. Only evidence from the path, a reference vantage that passes there, or the same
 // failure in two networks, speaks for a block; the last alone is never more than suspected (rule 6).
 func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
+	if c.former {
+		return whateverTheNameFormerly(c, s, reasons...)
+	}
 	if c.FromThePath() {
 		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
 	}
 	if f := byReference(c, s, reasons...); f != nil {
 		return f
 	}
-	if c.FailsAlikeInTwoNetworks() && !c.view.line.Fine[c.Family] {
+	switch {
+	case !c.FailsAlikeInTwoNetworks():
+		reasons = append(reasons, c.referenceReason()...)
+		return inconclusive(s, append(reasons, "nothing tells a block from an outage of this place")...)
+	case !c.view.line.Fine[c.Family]:
 		return inconclusive(s, append(reasons, "endpoints of the app in two networks fail alike, and so do half of the neutral operators' or more")...)
+	case c.lostOnIPv6Alone():
+		return inconclusive(s, append(reasons, "endpoints of the app in two networks are silent over IPv6, and the same targets pass over IPv4: between operators that do not exchange IPv6 it gets lost so")...)
 	}
-	if c.FailsAlikeInTwoNetworks() {
-		return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
+	return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
+}
+
+// lostOnIPv6Alone says whether the case is silence over IPv6 of a target that passes over IPv4, and so is each that
+// fails alike in another network.
+func (c *Case) lostOnIPv6Alone() bool {
+	if c.Family != IPv6 || !c.Silent() || !c.passesOverIPv4() {
+		return false
 	}
-	reasons = append(reasons, c.referenceReason()...)
-	return inconclusive(s, append(reasons, "nothing tells a block from an outage of this place")...)
+	for _, d := range c.alikeInOtherNetworks() {
+		if !d.passesOverIPv4() {
+			return false
+		}
+	}
+	return true
+}
+
+// passesOverIPv4 says whether the target's layer passed over IPv4 in this round, and failed nowhere.
+func (c *Case) passesOverIPv4() bool {
+	passes := false
+	for _, d := range c.all {
+		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Family == IPv4 {
+			if d.Failed() {
+				return false
+			}
+			passes = true
+		}
+	}
+	return passes
 }
