@@ -245,7 +245,7 @@ func TestReferenceKnowsTheKey(t *testing.T) {
 		key   string
 		state State
 	}{{"another key", KeyOf(selfSigned(t)), Blocked}, {"the same key", KeyOf(der), Inconclusive}} {
-		r := said(LayerTLS, OK, ReferenceEndpoint{Endpoint: "192.0.2.9:443", Name: "web.telegram.org", Keys: []string{c.key}})
+		r := said(LayerTLS, OK, ReferenceEndpoint{Endpoint: here, Name: "web.telegram.org", Keys: []string{c.key}})
 		if got := layerVerdict(t, heard(morning, r, seen...), nil, "web", LayerTLS); got.State != c.state {
 			t.Errorf("%s: %s %s by %s, want %s", c.name, got.State, got.Signature, got.Rule, c.state)
 		}

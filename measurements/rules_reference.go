@@ -51,7 +51,8 @@ func (c *Case) dies() bool {
 }
 
 // weakened takes back a block that R meets as well: a control that fails makes a verdict weaker, never
-// stronger (rule 10). Proof in hand stands for itself.
+// stronger (rule 10). Proof in hand stands for itself: nothing else is confirmed here, since repetition is weighed
+// later (History.weigh), and raises what is blocked alone.
 func weakened(c *Case, f *Finding) *Finding {
 	if f.State != Blocked || f.Confidence == Confirmed || !c.FailsAtReference() {
 		return f

@@ -106,3 +106,24 @@ func byReferenceFormerly(c *Case, s Signature, reasons ...string) *Finding {
 	}
 	return blocked(s, Likely, append(reasons, "and it did so since the failure began")...)
 }
+
+// foreignChainFormerly took two addresses of one site for two witnesses, and an edge's default certificate for
+// somebody else's.
+func foreignChainFormerly(c *Case) *Finding {
+	switch {
+	case c.N != nil && c.N.TLS.proves():
+		return blocked(TLSMITM, Likely, "the target's name gets a chain that leads to no root; a neutral name at the same place gets the edge's own")
+	case c.imposterElsewhereFormerly():
+		return blocked(TLSMITM, Likely, "two addresses that other resolvers vouch for show a chain that leads to no root; neutral hosts show their own")
+	}
+	return inconclusive(TLSMITM, "the chain leads to no root, and nothing tells an interception from the server's own")
+}
+
+func (c *Case) imposterElsewhereFormerly() bool {
+	for _, d := range c.all {
+		if d.Layer == LayerTLS && d.T.TLS != nil && d.T.TLS.ChainRoot == RootNone && d.T.TLS.LeafIssuer == c.T.TLS.LeafIssuer && network(d.Addr()) != network(c.Addr()) {
+			return true
+		}
+	}
+	return false
+}

@@ -93,7 +93,7 @@ func (s *Series) reached(at time.Time) Confidence {
 	switch score := s.Scores.most(); {
 	case !known || score < likelyAt:
 		return ""
-	case score >= confirmedAt && s.Failures >= confirmedTrials && at.Sub(s.Onset) >= r.span():
+	case score >= confirmedAt && r.Most != Likely && s.Failures >= confirmedTrials && at.Sub(s.Onset) >= r.span():
 		return Confirmed
 	}
 	return Likely
