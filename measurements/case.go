@@ -349,8 +349,11 @@ const resetNearer = 0.6
 // the same address may have been opened near us (anycast). So the failure then has to come faster than anybody outside
 // is reached at all: a site may be as near as the nearest neutral host, and hardly much nearer.
 func (c *Case) FromThePath() bool {
-	if c.Silent() || c.T.Failure == "" {
+	switch {
+	case c.Silent() || c.T.Failure == "":
 		return false
+	case c.T.ICMP != nil, c.T.Failure.IsUnreachable() && c.T.Operation == Connect:
+		return c.fromARouter() // routers are near, and say innocent things: it is not the time that tells
 	}
 	within := func(d, of Seconds) bool { return float64(d) < resetNearer*float64(of) }
 	took, accepted := c.T.Duration, len(c.view.rtt[c.Addr()]) > 0

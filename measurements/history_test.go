@@ -141,7 +141,6 @@ func TestAnAlertForDaysIsNotConfirmed(t *testing.T) {
 	}
 }
 
-
 // An unbroken silence is confirmed in the end: no outage of one name lasts for days.
 func TestSilenceForDaysIsConfirmed(t *testing.T) {
 	h := newHome(t)

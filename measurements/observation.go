@@ -165,6 +165,7 @@ type Observation struct {
 	LocalPort uint16     `json:"local_port,omitempty"` // our source port: some filters look at it
 	DNS       *DNS       `json:"dns,omitempty"`
 	TCP       *TCPInfo   `json:"tcp_info,omitempty"`
+	ICMP      *ICMPError `json:"icmp,omitempty"`
 	TLS       *TLS       `json:"tls,omitempty"`
 	HTTP      *HTTP      `json:"http,omitempty"`
 	QUIC      *QUICInfo  `json:"quic,omitempty"`

@@ -9,7 +9,7 @@ var tcpRules = []Rule{
 		Source:     "RFC 792; RFC 1812, section 5.2.7.1",
 		Signatures: []Signature{IPUnreachable},
 		Needs:      "an ICMP error, or one of the route table, in answer to a connect",
-		Refuses:    "that it is a block without evidence from the path, a reference vantage that passes, or a second network",
+		Refuses:    "that it is a block without a router on the way that says prohibited, a reference vantage that passes, or a second network; that a router which knows no way means anything",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if !c.Failed() || !c.T.Failure.IsUnreachable() {

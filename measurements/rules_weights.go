@@ -22,7 +22,7 @@ func byName(c *Case, s Signature, reasons ...string) *Finding {
 	reasons = append(reasons, c.elsewhereReason()...)
 	switch {
 	case c.FromThePath():
-		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
+		return blocked(s, Likely, append(reasons, c.pathReason())...)
 	case c.NameAloneTriggers():
 		return blocked(s, Likely, append(reasons, "it came again at another address")...)
 	case !c.NeutralServed():
@@ -71,12 +71,16 @@ func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
 		return whateverTheNameFormerly(c, s, reasons...)
 	}
 	if c.FromThePath() {
-		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
+		return blocked(s, Likely, append(reasons, c.pathReason())...)
 	}
 	if f := byReference(c, s, reasons...); f != nil {
 		return f
 	}
 	switch {
+	case c.T.ICMP.routes():
+		return inconclusive(s, append(reasons, "routers that know no way say so, and whoever withdraws his own routes is unreachable at all of his addresses")...)
+	case c.T.ICMP != nil && c.T.ICMP.Sender == ICMPHome:
+		return inconclusive(s, append(reasons, "it is a router of this network, or this machine, that says so")...)
 	case !c.FailsAlikeInTwoNetworks():
 		reasons = append(reasons, c.referenceReason()...)
 		return inconclusive(s, append(reasons, "nothing tells a block from an outage of this place")...)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/telltale-probe/telltale/probe"
 )
 
 // flow is what the boxes on the path keep of one connection, or of one UDP socket: what they have
@@ -61,6 +63,32 @@ func (f *flow) icmp(code int) syscall.Errno {
 		return syscall.EACCES
 	}
 	return icmpErrno(code)
+}
+
+// unreached tells who sent an ICMP error: the router at which the rule stands, or the server itself at the end of
+// the path.
+func (f *flow) unreached(r *Rule, err error, own netip.Addr) error {
+	e := &probe.Unreached{Err: err, Type: 3, Code: r.Code, Sender: f.router(r.hop()), Local: own}
+	if r.position() >= 1 {
+		e.Sender = f.to.Addr()
+	}
+	if f.to.Addr().Is6() {
+		e.Type, e.Code = 1, icmp6Code(r.Code)
+	}
+	return e
+}
+
+// icmp6Code is what ICMPv6 has in place of a code of ICMP's (RFC 792, RFC 1812; RFC 4443, section 3.1).
+func icmp6Code(code int) int {
+	switch code {
+	case 1:
+		return 3
+	case 3:
+		return 4
+	case 9, 10, 13:
+		return 1
+	}
+	return 0
 }
 
 func (f *flow) kill() {
