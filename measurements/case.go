@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"sort"
+	"time"
 )
 
 // Case is what one rule looks at: one layer of one target at one endpoint (for DNS: one name), with
@@ -35,6 +36,7 @@ type Case struct {
 	// Page is what an unverified peer served; nil where nothing was asked.
 	Page *Observation
 
+	former   bool           // judged by a rule that weighs as before (reweighed)
 	neutrals []*Observation // in every shape
 	all      []*Case        // every case of the app, for "at another address too"
 }
@@ -225,21 +227,80 @@ func (o *Observation) answered() bool {
 // Addr is the address of the endpoint.
 func (c *Case) Addr() netip.Addr { return c.T.Addr() }
 
-// AgainElsewhere says whether another address of the same target, name and layer, of either family,
-// died in the same way after its own N had passed. Silence twice is more than silence.
-func (c *Case) AgainElsewhere() bool {
-	for _, d := range c.all {
-		if d != c && d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure &&
-			d.Addr() != c.Addr() && d.Name == c.Name && d.NeutralPassed() && !d.oneFormAlone() {
+// NeutralServed says whether control N passed and the server made more of it than an alert: one alone is what an
+// edge says of a name that it does not serve, while what is behind it for the target is gone. Where the history, or
+// the reference vantage, has met that alert there while the target was served, it is as good.
+func (c *Case) NeutralServed() bool {
+	if !c.NeutralPassed() {
+		return false
+	}
+	if c.N.OK() || c.N.Failure.IsCertificate() {
+		return true
+	}
+	if l := c.reference(); l != nil {
+		if e := l.at(c); e != nil && e.Failure == "" && e.Neutral == string(c.N.Failure) {
 			return true
+		}
+	}
+	return c.view.history.neutralAnswer(c.Addr().String()) == c.N.Failure
+}
+
+// AgainElsewhere says whether silence was met at two addresses, each after its own N had been served there, and
+// this is one of them or like them. All addresses of a site may share one back end, which hangs at all of them: they
+// count as two where they stand in two networks and neither is known to have heard us, where the names are two, or
+// where no back end that hangs explains it at either. An end, or an alert, is said at each address of a site.
+func (c *Case) AgainElsewhere() bool {
+	if !c.Silent() || !c.NeutralServed() {
+		return false
+	}
+	var alike []*Case
+	for _, d := range c.all {
+		if d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure && d.NeutralServed() && !d.oneFormAlone() && (d.Name == c.Name || d.Addr() != c.Addr()) {
+			alike = append(alike, d)
+		}
+	}
+	for i, d := range alike {
+		for _, e := range alike[:i] {
+			if d.Addr() != e.Addr() && (d.Name == c.Name || e.Name == c.Name) && d.isNoEchoOf(e) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// AgainLater says whether the same finding stood in an earlier round.
-func (c *Case) AgainLater(s Signature) bool {
-	return c.view.history.found(seriesKey(c.view.m.App, c.Target.ID, c.Layer, c.Family, s))
+// isNoEchoOf says whether two cases of silence at two addresses are more than one site's back end that hangs.
+func (c *Case) isNoEchoOf(d *Case) bool {
+	apart := c.Family == d.Family && network(c.Addr()) != network(d.Addr())
+	return c.Name != d.Name || apart && !c.mute() && !d.mute() || c.answering() && d.answering()
+}
+
+// answering says whether the server can't be one whose back end for this name hangs: the kernel knows that it never
+// heard what we sent, it had begun to answer, or what went unanswered over QUIC is served over TLS there.
+func (c *Case) answering() bool {
+	return c.unheard() || c.T.Received > 0 && c.Layer != LayerQUIC || c.Layer == LayerQUIC && c.view.answersOverTLS(c.Name, c.Addr())
+}
+
+// mute says whether the kernel knows that the server heard all of it, and nothing came.
+func (c *Case) mute() bool { return c.heard() && c.T.Received == 0 }
+
+// unheard says whether the kernel knows that what we sent on the connection was never acknowledged in full: no
+// server has heard it. It counts the SYN as one (RFC 4898, tcpEStatsAppHCThruOctetsAcked; Linux, tcp(7)).
+func (c *Case) unheard() bool {
+	k := c.T.TCP
+	return k != nil && k.BytesAcked > 0 && k.BytesAcked < uint64(c.view.sent(c.T.Conn))
+}
+
+// heard says whether it knows that all of it was.
+func (c *Case) heard() bool {
+	k := c.T.TCP
+	return k != nil && k.BytesAcked > 0 && !c.unheard()
+}
+
+// AgainLater says whether the same finding stood in an earlier round, longer ago than an episode lasts, and no
+// success came in between.
+func (c *Case) AgainLater(s Signature, episode time.Duration) bool {
+	return c.view.history.found(seriesKey(c.view.m.App, c.Target.ID, c.Layer, c.Family, s), episode)
 }
 
 // followed says whether the history of this network follows such a finding here, however weak.
@@ -250,14 +311,22 @@ func (c *Case) followed(s Signature) bool {
 // FailsAlikeInTwoNetworks says whether an endpoint of another target of the app, in another network,
 // fails alike at this layer. One site that is down fails at all its addresses: that is not it; nor is a form of
 // the app's exchange that its servers may not speak.
-func (c *Case) FailsAlikeInTwoNetworks() bool {
+func (c *Case) FailsAlikeInTwoNetworks() bool { return len(c.alikeInOtherNetworks()) > 0 }
+
+func (c *Case) alikeInOtherNetworks() (alike []*Case) {
 	here := network(c.Addr())
 	for _, d := range c.all {
 		if d.Target.ID != c.Target.ID && d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here && !d.oneFormAlone() {
-			return true
+			alike = append(alike, d)
 		}
 	}
-	return false
+	return alike
+}
+
+// failsAlikeUpAtReference says whether one of those passes for R as well; over IPv6 it counts only where not all
+// of it may be lost between two operators.
+func (c *Case) failsAlikeUpAtReference() bool {
+	return !c.lostOnIPv6Alone() && slices.ContainsFunc(c.alikeInOtherNetworks(), (*Case).UpAtReference)
 }
 
 // OtherPortPasses says whether another port of the same address was open to us (control P).
@@ -277,15 +346,31 @@ const resetNearer = 0.6
 // FromThePath says whether the failure came faster than the server can answer. What comes right behind the
 // accept, before we have sent a byte, answers nothing, and the server's own would come as fast: there it is the
 // accept that counts, against the round trips of earlier rounds.
+//
+// The server may have come nearer since those: where nothing else accepts at the address in this round, a site of
+// the same address may have been opened near us (anycast). So the failure then has to come faster than anybody outside
+// is reached at all: a site may be as near as the nearest neutral host, and hardly much nearer.
 func (c *Case) FromThePath() bool {
-	if c.Silent() || c.T.Failure == "" {
+	switch {
+	case c.Silent() || c.T.Failure == "":
+		return false
+	case c.T.ICMP != nil, c.T.Failure.IsUnreachable() && c.T.Operation == Connect:
+		return c.fromARouter() // routers are near, and say innocent things: it is not the time that tells
+	}
+	within := func(d, of Seconds) bool { return float64(d) < resetNearer*float64(of) }
+	took, accepted := c.T.Duration, len(c.view.rtt[c.Addr()]) > 0
+	least, known := c.view.leastRTT(c.Addr())
+	if c.T.Operation == Settle {
+		accept := c.view.connectOf(c.T.Conn)
+		if accept == nil {
+			return false
+		}
+		took, accepted = accept.Duration, false
+		least, known = c.view.minRTT(c.Addr())
+	}
+	if !known || !within(took, least) {
 		return false
 	}
-	if c.T.Operation == Settle {
-		least, known := c.view.history.minRTT(c.Addr().String())
-		accept := c.view.connectOf(c.T.Conn)
-		return known && accept != nil && float64(accept.Duration) < resetNearer*float64(least)
-	}
-	rtt, known := c.view.leastRTT(c.Addr())
-	return known && float64(c.T.Duration) < resetNearer*float64(rtt)
+	nearest, reached := c.view.nearestNeutral()
+	return accepted || reached && within(took, nearest)
 }

@@ -155,7 +155,7 @@ func (o *Observation) check(targets map[string]bool) error {
 		word(".control", o.Control, controls), word(".ip_family", o.Family, families), word(".origin", o.Origin, origins),
 		o.checkEndpoint(), inTime(".duration", o.Duration),
 		count(".trial", o.Trial), count(".conn", o.Conn), count(".sent", o.Sent), count(".received", o.Received),
-		o.DNS.check(), o.TCP.check(), o.TLS.check(), o.HTTP.check(), o.Transfer.check(), o.App.check(),
+		o.DNS.check(), o.TCP.check(), o.ICMP.check(), o.TLS.check(), o.HTTP.check(), o.Transfer.check(), o.App.check(),
 	)
 }
 

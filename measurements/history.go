@@ -83,9 +83,11 @@ func (h *History) Learn(r *Round, v *RoundVerdict) {
 	name, at := epochOf(r), r.Started.UTC().Round(0) // without the monotonic clock, which no file keeps
 	e := h.enter(name, at)
 	e.learnQUIC(&r.Gate)
+	e.learnRTT(&r.Gate)
 	for i := range r.Apps {
 		if r.Apps[i].Vantage.Epoch == name {
 			e.learnRTT(&r.Apps[i])
+			e.learnAnswers(&r.Apps[i])
 		}
 	}
 	eachOutcome(r, v, func(k placeKey, o *outcome) {

@@ -12,6 +12,8 @@ type Epoch struct {
 	Seen time.Time
 	// MinRTT is the least time that a TCP connect took, by address.
 	MinRTT map[string]Seconds
+	// Answers are the alerts with which edges answered control N while they served the target, by address.
+	Answers map[string]Failure
 	// QUICWorked: UDP port 443 has worked on this network before, in this family.
 	QUICWorked map[Family]bool
 	// Withdrawn is when a finding that had been likely at its first failure last came to nothing.
@@ -38,7 +40,7 @@ const (
 
 func newEpoch() *Epoch {
 	return &Epoch{
-		MinRTT: map[string]Seconds{}, QUICWorked: map[Family]bool{}, places: map[placeKey]*record{},
+		MinRTT: map[string]Seconds{}, Answers: map[string]Failure{}, QUICWorked: map[Family]bool{}, places: map[placeKey]*record{},
 		tallies: map[poolKey]Tally{}, trials: map[Layer]int{},
 	}
 }
@@ -136,10 +138,7 @@ func (e *Epoch) learnRTT(m *Measurement) {
 		if o.Operation != Connect || !o.OK() || died[o.Conn] || !o.Addr().IsValid() {
 			continue
 		}
-		rtt := o.Duration
-		if o.TCP != nil && o.TCP.MinRTT > 0 {
-			rtt = min(rtt, o.TCP.MinRTT)
-		}
+		rtt := o.roundTrip()
 		key := o.Addr().String()
 		if old, ok := e.MinRTT[key]; ok {
 			e.MinRTT[key] = min(old, rtt)
@@ -155,6 +154,28 @@ func (e *Epoch) learnQUIC(gate *Measurement) {
 	for i := range gate.Observations {
 		if o := &gate.Observations[i]; o.Operation == QUICHandshake && l.shook(o) {
 			e.QUICWorked[o.Family] = true
+		}
+	}
+}
+
+// learnAnswers learns what edges say to neutral names: from trials in which the target passed.
+func (e *Epoch) learnAnswers(m *Measurement) {
+	passed := map[int]bool{}
+	for i := range m.Observations {
+		if o := &m.Observations[i]; o.Trial != 0 && o.Control == T && o.Operation == TLSHandshake && o.OK() {
+			passed[o.Trial] = true
+		}
+	}
+	for i := range m.Observations {
+		o := &m.Observations[i]
+		if o.Control != N || o.Operation != TLSHandshake || !passed[o.Trial] || !o.Addr().IsValid() {
+			continue
+		}
+		key := o.Addr().String()
+		if _, alert := o.Failure.Alert(); !alert {
+			delete(e.Answers, key)
+		} else if _, known := e.Answers[key]; known || len(e.Answers) < maxHistoryAddresses {
+			e.Answers[key] = o.Failure
 		}
 	}
 }

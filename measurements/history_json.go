@@ -21,6 +21,7 @@ type historyJSON struct {
 type epochJSON struct {
 	Seen       *time.Time         `json:"seen,omitempty"`
 	MinRTT     map[string]Seconds `json:"min_rtt,omitempty"`
+	Answers    map[string]Failure `json:"answers,omitempty"`
 	QUICWorked []Family           `json:"quic_families,omitempty"`
 	Withdrawn  *time.Time         `json:"withdrawn,omitempty"`
 	Places     []*record          `json:"places,omitempty"`
@@ -30,7 +31,7 @@ type epochJSON struct {
 func (h *History) MarshalJSON() ([]byte, error) {
 	out := historyJSON{Format: historyFormat, Current: h.current, Epochs: map[string]epochJSON{}}
 	for name, e := range h.epochs {
-		out.Epochs[name] = epochJSON{Seen: &e.Seen, MinRTT: e.MinRTT, QUICWorked: familiesOf(e.QUICWorked), Withdrawn: &e.Withdrawn, Places: e.sorted(func(*record) bool { return true })}
+		out.Epochs[name] = epochJSON{Seen: &e.Seen, MinRTT: e.MinRTT, Answers: e.Answers, QUICWorked: familiesOf(e.QUICWorked), Withdrawn: &e.Withdrawn, Places: e.sorted(func(*record) bool { return true })}
 	}
 	return json.Marshal(out)
 }
@@ -89,7 +90,7 @@ func (in *epochJSON) read() (*Epoch, error) {
 	if in.Withdrawn != nil {
 		e.Withdrawn = *in.Withdrawn
 	}
-	if len(in.MinRTT) > maxHistoryAddresses || len(in.Places) > maxHistoryPlaces {
+	if len(in.MinRTT) > maxHistoryAddresses || len(in.Answers) > maxHistoryAddresses || len(in.Places) > maxHistoryPlaces {
 		return nil, fmt.Errorf("%d addresses and %d places, at most %d and %d are kept", len(in.MinRTT), len(in.Places), maxHistoryAddresses, maxHistoryPlaces)
 	}
 	for addr, rtt := range in.MinRTT {
@@ -97,6 +98,12 @@ func (in *epochJSON) read() (*Epoch, error) {
 			return nil, fmt.Errorf("address %.64q: a round-trip time below zero", addr)
 		}
 		e.MinRTT[addr] = rtt
+	}
+	for addr, answer := range in.Answers {
+		if _, alert := answer.Alert(); !alert {
+			return nil, fmt.Errorf("address %.64q: %.64q is no alert", addr, answer)
+		}
+		e.Answers[addr] = answer
 	}
 	for _, r := range in.Places {
 		switch {

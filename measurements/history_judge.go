@@ -28,6 +28,15 @@ func (p *past) minRTT(addr string) (Seconds, bool) {
 	return s, ok
 }
 
+// neutralAnswer is the alert with which the edge at an address answers control N while it serves the target; ""
+// where none is known.
+func (p *past) neutralAnswer(addr string) Failure {
+	if p == nil {
+		return ""
+	}
+	return p.Answers[addr]
+}
+
 // seriesID names what is followed over rounds.
 type seriesID struct {
 	placeKey
@@ -38,14 +47,14 @@ func seriesKey(app, target string, l Layer, f Family, s Signature) seriesID {
 	return seriesID{placeKey{app, target, l, f}, s}
 }
 
-// found says whether the finding came again and again, without a success in between, for at least the
-// decorrelation time: what was found a few minutes ago is the same failure still.
-func (p *past) found(id seriesID) bool {
+// found says whether the finding came again and again, without a success in between, for at least the time
+// of an episode: what was found a few minutes ago is the same failure still.
+func (p *past) found(id seriesID, episode time.Duration) bool {
 	if p == nil || p.places[id.placeKey] == nil {
 		return false
 	}
 	return slices.ContainsFunc(p.places[id.placeKey].Open, func(s Series) bool {
-		return s.Signature == id.signature && !s.Run.IsZero() && p.at.Sub(s.Run) >= decorrelation
+		return s.Signature == id.signature && !s.Run.IsZero() && p.at.Sub(s.Run) >= episode
 	})
 }
 

@@ -77,7 +77,7 @@ type dropped struct {
 func (r *record) advance(o *outcome, at time.Time, p0 func(kind string) float64) (benign []dropped) {
 	r.rewind(at)
 	benign = r.meetNeutral(o.neutral, at)
-	fresh := at.Sub(r.Counted) >= decorrelation
+	fresh := at.Sub(r.Counted) >= Decorrelation
 	if o.ok {
 		if fresh && len(r.Open) == 0 {
 			benign = append(benign, dropped{trials: 1})
@@ -158,7 +158,7 @@ func (r *record) meetNeutral(list []neutral, at time.Time) (benign []dropped) {
 				r.Open[i].NeutralFailed++
 			}
 		}
-		if n.alone && at.Sub(r.NeutralCounted) >= decorrelation {
+		if n.alone && at.Sub(r.NeutralCounted) >= Decorrelation {
 			r.NeutralCounted = at
 			benign = append(benign, dropped{kind: n.kind, failures: 1, trials: 1})
 		}

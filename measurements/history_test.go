@@ -130,6 +130,17 @@ func TestInnocentRepetition(t *testing.T) {
 	}
 }
 
+// An alert for one name is one event for as long as a certificate is missing: days of it are likely, never confirmed.
+func TestAnAlertForDaysIsNotConfirmed(t *testing.T) {
+	h := newHome(t)
+	if l := h.look(TLSAlert(40), ""); l.Confidence != Suspected {
+		t.Errorf("seen once: %s", l.Confidence)
+	}
+	if l := h.looks(9*24*time.Hour, always(TLSAlert(40), "")); l.Confidence != Likely {
+		t.Errorf("after days: %s (%q)", l.Confidence, l.Reasons)
+	}
+}
+
 // An unbroken silence is confirmed in the end: no outage of one name lasts for days.
 func TestSilenceForDaysIsConfirmed(t *testing.T) {
 	h := newHome(t)

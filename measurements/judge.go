@@ -29,6 +29,7 @@ func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
 		out.Apps = append(out.Apps, app)
 	}
 	h.weigh(r, &out)
+	out.settle(r)
 	return out
 }
 
@@ -59,8 +60,7 @@ func judgeApp(rules []Rule, v *view) AppVerdict {
 		}
 		app.Targets = append(app.Targets, tv)
 	}
-	app.State = appState(v.m.Targets, app.Targets)
-	return app
+	return app // its state is for settle, which knows what stands
 }
 
 // locate puts down how far from home handshakes die, where that was measured.
@@ -191,43 +191,61 @@ func targetState(line *Line, layers []LayerVerdict) State {
 	return state
 }
 
-// appState weighs the units: every essential target, or group of alternatives, is one.
-func appState(infos []TargetInfo, targets []TargetVerdict) State {
-	units := map[string]State{}
-	var order []string
-	for i, info := range infos {
-		key := "target " + info.ID
-		if info.Group != "" {
-			key = "group " + info.Group
-		}
-		if !info.Essential {
-			continue
-		}
-		state, seen := targets[i].State, units[key]
-		if seen == "" {
-			order = append(order, key)
-			units[key] = state
-		} else if seen != OK && (state == OK || rank(state) > rank(seen)) {
-			units[key] = state
-		}
-	}
-	works, worst := 0, Skipped
-	for _, key := range order {
-		if units[key] == OK {
+// unit is what an app can't do without: an essential target, or a group of alternatives.
+type unit struct {
+	state State
+	// unknown: an alternative was not measured, and none that was works.
+	unknown bool
+}
+
+// appState weighs the units. Carried gives the state that a target has by what stands there and was not looked
+// at; "" where nothing does. A unit that was not measured is none that works: an app is ok only if each was
+// found so, and blocked only if none can be left that works.
+func appState(infos []TargetInfo, targets []TargetVerdict, carried []State) State {
+	works, unknown, worst := 0, 0, Skipped
+	units := unitsOf(infos, targets, carried)
+	for _, u := range units {
+		switch {
+		case u.state == OK:
 			works++
-		} else if rank(units[key]) > rank(worst) {
-			worst = units[key]
+		case u.unknown:
+			unknown++
+		}
+		if u.state != OK && rank(u.state) > rank(worst) {
+			worst = u.state
 		}
 	}
 	switch {
-	case works == len(order) && works > 0:
+	case works == len(units) && works > 0:
 		return OK
-	case works > 0 && (worst == Blocked || worst == Throttled):
+	case works+unknown > 0 && (worst == Blocked || worst == Throttled):
 		return Partial
-	case works > 0 && worst == Skipped:
-		return OK
 	}
 	return worst
+}
+
+func unitsOf(infos []TargetInfo, targets []TargetVerdict, carried []State) []*unit {
+	var units []*unit
+	groups := map[string]*unit{}
+	for i, info := range infos {
+		if !info.Essential {
+			continue
+		}
+		state := targets[i].State
+		if i < len(carried) && carried[i] != "" {
+			state = carried[i]
+		}
+		u := groups[info.Group]
+		if u == nil || info.Group == "" {
+			u = &unit{state: state}
+			groups[info.Group], units = u, append(units, u)
+		}
+		u.unknown = u.unknown || state == Skipped
+		if u.state != OK && (state == OK || rank(state) > rank(u.state)) {
+			u.state = state
+		}
+	}
+	return units
 }
 
 // rank orders states from "not measured" to "blocked".

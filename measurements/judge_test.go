@@ -25,15 +25,27 @@ func TestAppState(t *testing.T) {
 		{"nobody knows", []TargetInfo{essential("a", ""), essential("b", "")}, []State{OK, Inconclusive}, Inconclusive},
 		{"down is not blocked", []TargetInfo{essential("a", "")}, []State{Down}, Down},
 		{"nothing was measured", []TargetInfo{essential("a", "")}, []State{Skipped}, Skipped},
-		{"what was measured works", []TargetInfo{essential("a", ""), essential("b", "")}, []State{OK, Skipped}, OK},
+		{"one was not measured", []TargetInfo{essential("a", ""), essential("b", "")}, []State{OK, Skipped}, Skipped},
+		{"one is blocked, nobody knows of the other", []TargetInfo{essential("a", ""), essential("b", "")}, []State{Blocked, Skipped}, Partial},
+		{"of a pool one is blocked, nobody knows of the other", []TargetInfo{essential("a", "pool"), essential("b", "pool")}, []State{Blocked, Skipped}, Partial},
+		{"one of a pool works, the other was not measured", []TargetInfo{essential("a", "pool"), essential("b", "pool")}, []State{Skipped, OK}, OK},
 	} {
 		var targets []TargetVerdict
 		for i, s := range c.states {
 			targets = append(targets, TargetVerdict{Target: c.infos[i].ID, State: s})
 		}
-		if got := appState(c.infos, targets); got != c.want {
+		if got := appState(c.infos, targets, nil); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
+	}
+	two := []TargetInfo{essential("a", ""), essential("b", "")}
+	for carried, want := range map[State]State{"": Skipped, Blocked: Partial, Throttled: Partial} {
+		if got := appState(two, []TargetVerdict{{State: OK}, {State: Skipped}}, []State{"", carried}); got != want {
+			t.Errorf("the one works, of the other %q stands: %s, want %s", carried, got, want)
+		}
+	}
+	if got := appState(two[:1], []TargetVerdict{{State: Skipped}}, []State{Blocked}); got != Blocked {
+		t.Errorf("all that there is stands blocked: %s", got)
 	}
 }
 

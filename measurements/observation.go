@@ -181,6 +181,7 @@ type Observation struct {
 	LocalPort uint16     `json:"local_port,omitempty"` // our source port: some filters look at it
 	DNS       *DNS       `json:"dns,omitempty"`
 	TCP       *TCPInfo   `json:"tcp_info,omitempty"`
+	ICMP      *ICMPError `json:"icmp,omitempty"`
 	TLS       *TLS       `json:"tls,omitempty"`
 	HTTP      *HTTP      `json:"http,omitempty"`
 	QUIC      *QUICInfo  `json:"quic,omitempty"`
@@ -201,6 +202,14 @@ func (o *Observation) Addr() netip.Addr {
 		return netip.Addr{}
 	}
 	return ap.Addr()
+}
+
+// roundTrip is the time of a connect that passed: the kernel's own where it is less.
+func (o *Observation) roundTrip() Seconds {
+	if o.TCP != nil && o.TCP.MinRTT > 0 {
+		return min(o.Duration, o.TCP.MinRTT)
+	}
+	return o.Duration
 }
 
 // SystemResolver is DNS.Resolver for the resolvers that the machine's own programs use: their

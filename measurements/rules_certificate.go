@@ -4,6 +4,7 @@ package measurements
 var certificateRules = []Rule{
 	{
 		ID:         "tls-dies-with-certificate",
+		weighs:     true,
 		Since:      "2026-11-23.2",
 		Says:       "In TLS 1.2, where the server's certificate passes in clear, the handshake dies; in TLS 1.3 it passes, and a neutral name passes in both.",
 		Layers:     []Layer{LayerTLS},

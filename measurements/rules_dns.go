@@ -408,7 +408,7 @@ func deniedName(c *Case) *Finding {
 		return inconclusive(s, "the resolver gives no address of this family for neutral names either")
 	case !c.view.anyProved(c.Name, honest):
 		return blocked(s, Suspected, c.resolver()+" denies the name, control D resolves it, but no address proved itself")
-	case c.T.Failure == DNSServfail && !c.AgainLater(s):
+	case c.T.Failure == DNSServfail && !c.AgainLater(s, Decorrelation):
 		// A resolver that fails is not yet one that lies (RFC 8499 knows SERVFAIL as a failure of its own).
 		return blocked(s, Suspected, c.resolver()+" failed for this name once; control D's address proves itself")
 	}
@@ -429,7 +429,7 @@ func silentResolver(c *Case) *Finding {
 		return inconclusive(DNSTimeoutSig, "no other way to resolve gave an address")
 	case c.otherFamilyAnswered():
 		return inconclusive(DNSTimeoutSig, "the same resolver answers for this name in the other family: three questions were lost, as it seems")
-	case c.AgainLater(DNSTimeoutSig):
+	case c.AgainLater(DNSTimeoutSig, Decorrelation):
 		return blocked(DNSTimeoutSig, c.atMost(Likely), "silent about this name, in a later round again; a neutral name is answered")
 	}
 	return blocked(DNSTimeoutSig, Suspected, "silent about this name, a neutral one is answered; silence in one round may be loss")

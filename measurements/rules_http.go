@@ -45,6 +45,7 @@ var httpRules = []Rule{
 	},
 	{
 		ID:         "http-dies-with-host",
+		weighs:     true,
 		Says:       "In clear, the exchange dies for the target's Host; a neutral Host passed at the same place just before.",
 		Layers:     []Layer{LayerHTTP},
 		Source:     "Sundara Raman et al., SIGCOMM 2023, Post-PSH signatures; ooni/data taxonomy, http.reset.host",
@@ -77,6 +78,7 @@ var httpRules = []Rule{
 	},
 	{
 		ID:         "http-dies-after-handshake",
+		weighs:     true,
 		Says:       "The handshake was good and the exchange dies; with a neutral name it did not.",
 		Layers:     []Layer{LayerHTTP},
 		Source:     "Sundara Raman et al., SIGCOMM 2023, Post-data signatures",
@@ -94,6 +96,7 @@ var httpRules = []Rule{
 	},
 	{
 		ID:         "http-dies",
+		weighs:     true,
 		Says:       "The exchange dies, and a neutral name fared no better or was not tried.",
 		Layers:     []Layer{LayerHTTP},
 		Source:     "DESIGN section 4, rules 6 and 10",
@@ -154,8 +157,7 @@ func (c *Case) mayHang() bool {
 	if c.T.Transport == "quic" {
 		return !c.view.answersOverTLS(c.Name, c.Addr())
 	}
-	k := c.T.TCP
-	return k == nil || k.BytesAcked == 0 || k.BytesAcked >= uint64(c.view.sent(c.T.Conn))
+	return !c.unheard()
 }
 
 // redirectedAway says whether a clear answer leads to a site that is not the target's.

@@ -102,6 +102,7 @@ var quicRules = []Rule{
 	},
 	{
 		ID:         "quic-silent-with-name",
+		weighs:     true,
 		Says:       "QUIC with the target's name is unanswered; a neutral name over QUIC to the same address was answered just before.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "Zohaib et al., Exposing and Circumventing SNI-based QUIC Censorship of the Great Firewall, USENIX Security 2025",
@@ -178,7 +179,7 @@ var quicRules = []Rule{
 				return inconclusive(QUICTimeoutEndpoint, "unanswered whatever the name; no neutral host was asked over QUIC in this family")
 			}
 			const what = "unanswered whatever the name, while the server's own Alt-Svc offers it and neutral hosts answer"
-			if c.quicPassedLately() && c.AgainLater(QUICTimeoutEndpoint) {
+			if c.quicPassedLately() && c.AgainLater(QUICTimeoutEndpoint, Decorrelation) {
 				return blocked(QUICTimeoutEndpoint, Likely, what, "it passed here within the last day, and the silence came again in a later round")
 			}
 			return blocked(QUICTimeoutEndpoint, Suspected, what, "an offer may outlive what it offers, at all machines of a site at once")

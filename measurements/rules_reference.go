@@ -51,7 +51,8 @@ func (c *Case) dies() bool {
 }
 
 // weakened takes back a block that R meets as well: a control that fails makes a verdict weaker, never
-// stronger (rule 10). Proof in hand stands for itself.
+// stronger (rule 10). Proof in hand stands for itself: nothing else is confirmed here, since repetition is weighed
+// later (History.weigh), and raises what is blocked alone.
 func weakened(c *Case, f *Finding) *Finding {
 	if f.State != Blocked || f.Confidence == Confirmed || !c.FailsAtReference() {
 		return f
@@ -60,27 +61,36 @@ func weakened(c *Case, f *Finding) *Finding {
 }
 
 // byReference weighs a failure, whatever the name, at an endpoint that passes for R; nil where R does
-// not say so. Before its word there was an outage as likely as a block, so the word must be younger than
+// not say so. R may be led to another site of the same address, and nobody bans R: so its word alone, for a
+// refusal or a reset as for silence, is never more than a suspicion, and of silence not even that where nothing near
+// the address answers us. Where another target fails alike in another network, though R passes there as well, no site
+// of theirs explains it. Before R's word there was an outage as likely as a block, so the word must be younger than
 // the failure to make it likely; and silence must come again all the same (rules 5 and 6).
 func byReference(c *Case, s Signature, reasons ...string) *Finding {
 	if !c.UpAtReference() {
 		return nil
 	}
+	if c.former {
+		return byReferenceFormerly(c, s, reasons...)
+	}
 	reasons = append(reasons, "the reference vantage passes there")
+	alike := c.failsAlikeUpAtReference() && c.view.line.Fine[c.Family]
 	switch {
-	case c.Silent() && !c.wayThere() && !(c.FailsAlikeInTwoNetworks() && c.view.line.Fine[c.Family]):
+	case !alike && c.Silent() && !c.wayThere():
 		return inconclusive(s, append(reasons, "nothing else in this network answers us: a site, or a way to it, that is ours and not the reference's may be down")...)
+	case !alike:
+		return blocked(s, Suspected, append(reasons, "a site of theirs near us that is down, or a ban of us, does that too")...)
 	case !c.saidSince(s):
 		return blocked(s, Suspected, append(reasons, "its word is older than the failure: an outage may be younger")...)
-	case c.Silent() && !c.AgainLater(s):
+	case c.Silent() && !c.AgainLater(s, Decorrelation):
 		return blocked(s, Suspected, append(reasons, "silence seen once may be loss")...)
 	}
-	return blocked(s, Likely, append(reasons, "and it did so since the failure began")...)
+	return blocked(s, Likely, append(reasons, "and it did so since the failure began, there and at an endpoint in another network that fails alike")...)
 }
 
-// wayThere says whether anything answered us in this round from the network of the case's address, this
-// address included. Routes are announced for no less than a /24 or a /48: one address of many that is
-// silent is no dead route, and no dead site of an address that is announced from several (anycast).
+// wayThere says whether anything but the case's own endpoint answered us in this round from the network of its
+// address. Routes are announced for no less than a /24 or a /48: one address of many that is silent is no dead
+// route, and no dead site of an address that is announced from several (anycast).
 func (c *Case) wayThere() bool {
 	bits := 24
 	if c.Family == IPv6 {
@@ -92,7 +102,7 @@ func (c *Case) wayThere() bool {
 	}
 	for _, m := range []*Measurement{c.view.m, c.view.gate} {
 		for i := range m.Observations {
-			if o := &m.Observations[i]; o.Operation != Resolve && near.Contains(o.Addr().Unmap()) && (o.OK() || o.Received > 0) {
+			if o := &m.Observations[i]; o.Operation != Resolve && (o.Endpoint != c.Endpoint || c.former) && near.Contains(o.Addr().Unmap()) && (o.OK() || o.Received > 0) {
 				return true
 			}
 		}

@@ -33,6 +33,7 @@ var plainInOneForm = Rule{
 	ID:         "app-dies-plain",
 	Since:      "2026-11-23.2",
 	Until:      "2026-11-26.1",
+	former:     true,
 	Says:       "The app's first bytes die where they can be recognised, and pass, at the same place just before, where they look like chance.",
 	Layers:     []Layer{LayerApp},
 	Source:     "core.telegram.org/mtproto/mtproto-transports#transport-obfuscation (made for such filters); DESIGN section 4, app.*",
@@ -54,6 +55,7 @@ var hereInOneForm = Rule{
 	ID:         "app-dies-here",
 	Since:      "2026-11-23.2",
 	Until:      "2026-11-26.1",
+	former:     true,
 	Says:       "The connection stands, and the app's first bytes are not answered, as they were on this network before, while other servers of the app answer theirs.",
 	Layers:     []Layer{LayerApp},
 	Source:     "DESIGN section 4, app.* and rule 6",
@@ -78,4 +80,104 @@ var hereInOneForm = Rule{
 		}
 		return whateverTheName(c, s, "the connection stands, and the app's first bytes are not answered")
 	},
+}
+
+// weighedAnew is the set of rules with which the weights changed (rules_weights.go).
+const weighedAnew = "2026-11-26.1"
+
+// reweighed puts before each rule that weighs its former self, which weighs as it did then.
+func reweighed(rules []Rule) []Rule {
+	var out []Rule
+	for _, r := range rules {
+		if r.weighs && r.Until == "" {
+			was := r
+			was.Until, was.former = weighedAnew, true
+			r.Since = weighedAnew
+			out = append(out, was)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// byNameFormerly took an alert of the server's for one that was forged, and an end at another address of a site for
+// another end.
+func byNameFormerly(c *Case, s Signature, reasons ...string) *Finding {
+	reasons = append(reasons, c.elsewhereReason()...)
+	switch {
+	case !c.Silent() && c.T.Failure != EOF:
+		return blocked(s, Likely, reasons...)
+	case c.againElsewhereFormerly(), c.NameAloneTriggers():
+		return blocked(s, Likely, append(reasons, "it came again at another address")...)
+	case c.AgainLater(s, Decorrelation):
+		return blocked(s, Likely, append(reasons, "it came again in a later round")...)
+	}
+	return blocked(s, Suspected, append(reasons, "seen once, it may be loss, or the server's own")...)
+}
+
+func (c *Case) againElsewhereFormerly() bool {
+	for _, d := range c.all {
+		if d != c && d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure &&
+			d.Addr() != c.Addr() && d.Name == c.Name && d.NeutralPassed() {
+			return true
+		}
+	}
+	return false
+}
+
+// whateverTheNameFormerly took IPv6 that gets lost between operators for a block in two networks.
+func whateverTheNameFormerly(c *Case, s Signature, reasons ...string) *Finding {
+	if c.FromThePath() {
+		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
+	}
+	if f := byReference(c, s, reasons...); f != nil {
+		return f
+	}
+	if c.FailsAlikeInTwoNetworks() && !c.view.line.Fine[c.Family] {
+		return inconclusive(s, append(reasons, "endpoints of the app in two networks fail alike, and so do half of the neutral operators' or more")...)
+	}
+	if c.FailsAlikeInTwoNetworks() {
+		return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
+	}
+	reasons = append(reasons, c.referenceReason()...)
+	return inconclusive(s, append(reasons, "nothing tells a block from an outage of this place")...)
+}
+
+// byReferenceFormerly took R's word against a refusal for one against this place, and an accept of the endpoint
+// itself for a way there.
+func byReferenceFormerly(c *Case, s Signature, reasons ...string) *Finding {
+	if !c.UpAtReference() {
+		return nil
+	}
+	reasons = append(reasons, "the reference vantage passes there")
+	switch {
+	case c.Silent() && !c.wayThere() && !(c.FailsAlikeInTwoNetworks() && c.view.line.Fine[c.Family]):
+		return inconclusive(s, append(reasons, "nothing else in this network answers us: a site, or a way to it, that is ours and not the reference's may be down")...)
+	case !c.saidSince(s):
+		return blocked(s, Suspected, append(reasons, "its word is older than the failure: an outage may be younger")...)
+	case c.Silent() && !c.AgainLater(s, Decorrelation):
+		return blocked(s, Suspected, append(reasons, "silence seen once may be loss")...)
+	}
+	return blocked(s, Likely, append(reasons, "and it did so since the failure began")...)
+}
+
+// foreignChainFormerly took two addresses of one site for two witnesses, and an edge's default certificate for
+// somebody else's.
+func foreignChainFormerly(c *Case) *Finding {
+	switch {
+	case c.N != nil && c.N.TLS.proves():
+		return blocked(TLSMITM, Likely, "the target's name gets a chain that leads to no root; a neutral name at the same place gets the edge's own")
+	case c.imposterElsewhereFormerly():
+		return blocked(TLSMITM, Likely, "two addresses that other resolvers vouch for show a chain that leads to no root; neutral hosts show their own")
+	}
+	return inconclusive(TLSMITM, "the chain leads to no root, and nothing tells an interception from the server's own")
+}
+
+func (c *Case) imposterElsewhereFormerly() bool {
+	for _, d := range c.all {
+		if d.Layer == LayerTLS && d.T.TLS != nil && d.T.TLS.ChainRoot == RootNone && d.T.TLS.LeafIssuer == c.T.TLS.LeafIssuer && network(d.Addr()) != network(c.Addr()) {
+			return true
+		}
+	}
+	return false
 }

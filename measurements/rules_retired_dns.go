@@ -7,6 +7,7 @@ import "fmt"
 var anyConflict = Rule{
 	ID:         "dns-conflicting-answers",
 	Until:      "2026-11-26.1",
+	former:     true,
 	Says:       "Two answers to one query contradict each other, and the first is not the one that proves itself: somebody on the path was faster.",
 	Layers:     []Layer{LayerDNS},
 	Source:     "Anonymous et al., Triplet Censors, FOCI 2020; Niaki et al., ICLab, IEEE S&P 2020",
@@ -67,6 +68,7 @@ func (c *Case) contradictedAnyhow(o *Observation) *Finding {
 var bogonWithProofAlone = Rule{
 	ID:         "dns-bogon",
 	Until:      "2026-11-26.1",
+	former:     true,
 	Says:       "The answer is an address that no public server can have; control D's address works.",
 	Layers:     []Layer{LayerDNS},
 	Source:     "ooni/data rule bogon_not_in_ctrl; RFC 6890",

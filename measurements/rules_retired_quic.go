@@ -6,6 +6,7 @@ package measurements
 var closedByAnyFamily = Rule{
 	ID:         "quic-forged-close",
 	Until:      "2026-11-26.1",
+	former:     true,
 	Says:       "The QUIC connection is closed, or told that its version is unknown, at once; the server itself offers h3.",
 	Layers:     []Layer{LayerQUIC},
 	Source:     "RFC 9000, sections 6 and 10.2; RFC 8999, section 6 (neither is authenticated before the handshake)",
@@ -30,6 +31,7 @@ var closedByAnyFamily = Rule{
 var refusedByAnyFamily = Rule{
 	ID:         "quic-refused",
 	Until:      "2026-11-26.1",
+	former:     true,
 	Says:       "An ICMP error refuses QUIC at this address; the server itself offers h3.",
 	Layers:     []Layer{LayerQUIC},
 	Source:     "RFC 792 (port unreachable); DESIGN section 4, rule 6",
@@ -91,6 +93,7 @@ var udp443DeadInAllFamilies = Rule{
 var silentEndpointByOneSite = Rule{
 	ID:         "quic-silent-endpoint",
 	Until:      "2026-11-26.1",
+	former:     true,
 	Says:       "QUIC to this address is unanswered whatever the name; QUIC elsewhere is fine, and the server itself offers it here.",
 	Layers:     []Layer{LayerQUIC},
 	Source:     "Elmenhorst et al., Web Censorship Measurements of HTTP/3 over QUIC, IMC 2021 (UDP endpoint blocking)",

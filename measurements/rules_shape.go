@@ -4,6 +4,7 @@ package measurements
 var shapeRules = []Rule{
 	{
 		ID:         "tls-shape-with-name",
+		weighs:     true,
 		Since:      "2026-11-23.2",
 		Says:       "The large hello dies with the target's name and the small one passes; a neutral name's large hello passed at the same place just before.",
 		Layers:     []Layer{LayerTLS},
@@ -30,7 +31,7 @@ func diesByShape(c *Case) *Finding {
 		return inconclusive(s, what, "no resolver gave this address in this round: an edge that stopped serving the name does that too")
 	case c.splitElsewhere():
 		return blocked(s, Likely, what, "it came again at another address")
-	case c.AgainLater(s):
+	case c.AgainLater(s, c.episode()):
 		return blocked(s, Likely, what, "it came again in a later round")
 	}
 	return blocked(s, Suspected, what, "seen once, it may be loss, or an old box of the server's")

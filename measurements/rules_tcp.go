@@ -3,12 +3,13 @@ package measurements
 var tcpRules = []Rule{
 	{
 		ID:         "ip-unreachable",
+		weighs:     true,
 		Says:       "An ICMP error says that the address can't be reached, while neutral addresses can.",
 		Layers:     []Layer{LayerTCP},
 		Source:     "RFC 792; RFC 1812, section 5.2.7.1",
 		Signatures: []Signature{IPUnreachable},
 		Needs:      "an ICMP error, or one of the route table, in answer to a connect",
-		Refuses:    "that it is a block without evidence from the path, a reference vantage that passes, or a second network",
+		Refuses:    "that it is a block without a router on the way that says prohibited, a reference vantage that passes, or a second network; that a router which knows no way means anything",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if !c.Failed() || !c.T.Failure.IsUnreachable() {
@@ -34,6 +35,7 @@ var tcpRules = []Rule{
 	},
 	{
 		ID:         "tcp-connect-fails",
+		weighs:     true,
 		Says:       "The connect is refused or unanswered, while neutral endpoints connect.",
 		Layers:     []Layer{LayerTCP},
 		Source:     "DESIGN section 4, rule 6; RFC 9293, section 3.10.7",
@@ -51,6 +53,7 @@ var tcpRules = []Rule{
 	},
 	{
 		ID:         "tcp-dies-early",
+		weighs:     true,
 		Says:       "The connection dies after it was accepted, before we sent a byte.",
 		Layers:     []Layer{LayerTCP},
 		Source:     "Sundara Raman et al., SIGCOMM 2023, Post-ACK signatures",

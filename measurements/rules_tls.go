@@ -30,6 +30,7 @@ var tlsRules = []Rule{
 	},
 	{
 		ID:         "tls-not-tls",
+		weighs:     true,
 		Says:       "A ClientHello with the target's name is answered with something that is no TLS.",
 		Layers:     []Layer{LayerTLS},
 		Source:     "ooni/probe#2410 (Pakistan)",
@@ -51,12 +52,13 @@ var tlsRules = []Rule{
 	},
 	{
 		ID:         "tls-foreign-chain",
+		weighs:     true,
 		Says:       "A handshake completes under a chain that leads to no root, and neutral hosts' chains do not.",
 		Layers:     []Layer{LayerTLS},
 		Source:     "Sundara Raman et al., Investigating Large Scale HTTPS Interception in Kazakhstan, IMC 2020",
 		Signatures: []Signature{TLSMITM},
-		Needs:      "a completed handshake under a chain to no root, an address that control D or the catalogue vouches for, and control N under its own chain there, or a second network",
-		Refuses:    "that a private authority of the server is an interception",
+		Needs:      "a completed handshake under a chain to no root, an address that control D or the catalogue vouches for, and control N under its own chain there, or another site in another network with a chain of the same issuer",
+		Refuses:    "that a private authority of the server is an interception; more than a suspicion where an edge may have lost the certificate of this one name",
 		Confidence: Confirmed,
 		Judge:      foreignChain,
 	},
@@ -126,17 +128,19 @@ var tlsRules = []Rule{
 	},
 	{
 		ID:         "tls-dies-with-name",
+		weighs:     true,
 		Says:       "The handshake dies with the target's name; a neutral name passed at the same place just before.",
 		Layers:     []Layer{LayerTLS},
 		Source:     "ooni/spec ts-024 (SNI blocking); DESIGN section 4, rule 4",
 		Signatures: []Signature{TLSResetSNI, TLSTimeoutSNI, TLSEOFSNI, TLSAlertSNI},
 		Needs:      "a handshake that dies, control N that was answered at the same place just before, and a resolver that gave the address in this round",
-		Refuses:    "more than a suspicion of silence or an end that was met once, at one address, without control X; that an alert is forged at an address that no other resolver vouches for",
+		Refuses:    "more than a suspicion of silence met once, and of an end or an alert, as edges say it whose back end or certificate for the name is gone, without evidence from the path, control X, the reference vantage or hours of it; more of any where control N met an alert alone that is not known of this edge; that an alert is forged at an address that no other resolver vouches for",
 		Confidence: Likely,
 		Judge:      diesWithName,
 	},
 	{
 		ID:         "tls-dies-whatever-name",
+		weighs:     true,
 		Says:       "The handshake dies alike with a neutral name.",
 		Layers:     []Layer{LayerTLS},
 		Source:     "DESIGN section 4, rule 6",
@@ -189,18 +193,40 @@ func foreignChain(c *Case) *Finding {
 		return inconclusive("", "the chain leads to no root, and the reference vantage is shown the same key: it is the server's own")
 	case !c.view.vouchedFor(c.Name, c.Addr()) && c.Origin != FromCatalogue:
 		return inconclusive(TLSMITM, "the chain leads to no root, but no other resolver vouches for this address")
-	case c.N != nil && c.N.TLS.proves():
-		return blocked(TLSMITM, Likely, "the target's name gets a chain that leads to no root; a neutral name at the same place gets the edge's own")
+	case c.former:
+		return foreignChainFormerly(c)
 	case c.imposterElsewhere():
-		return blocked(TLSMITM, Likely, "two addresses that other resolvers vouch for show a chain that leads to no root; neutral hosts show their own")
+		return blocked(TLSMITM, Likely, "servers of two sites, in two networks, show a chain of the same issuer that leads to no root; neutral hosts show their own")
+	case c.FromThePath():
+		return blocked(TLSMITM, Likely, "the chain leads to no root, and the handshake was completed faster than the server can be reached")
+	case c.N != nil && c.N.TLS.proves():
+		return foreignForName(c, "the target's name gets a chain that leads to no root; a neutral name at the same place gets the edge's own")
+	case c.UpAtReference():
+		return blocked(TLSMITM, Suspected, "the chain leads to no root, and the reference vantage is shown one that does there; a site of theirs near us may have lost its own")
 	}
 	return inconclusive(TLSMITM, "the chain leads to no root, and nothing tells an interception from the server's own")
 }
 
-// imposterElsewhere says whether the name met a foreign chain by the same issuer at another address in another network.
+// foreignForName weighs a chain to no root that this name alone gets: an edge that has lost the name's certificate
+// shows its default one.
+func foreignForName(c *Case, reason string) *Finding {
+	switch {
+	case c.NameAloneTriggers():
+		return blocked(TLSMITM, Likely, reason, "it came again at another address")
+	case c.UpAtReference() && c.saidSince(TLSMITM):
+		return blocked(TLSMITM, Likely, reason, "the reference vantage is shown the server's own there, and was so since it began")
+	case c.AgainLater(TLSMITM, server):
+		return blocked(TLSMITM, Likely, reason, "it came again in a later round")
+	}
+	return blocked(TLSMITM, Suspected, reason, "an edge that has lost the certificate of one name shows another, at each of its addresses")
+}
+
+// imposterElsewhere says whether another target, of another site, met a chain by the same issuer in another network:
+// the addresses of one site share its certificates, and its private authority.
 func (c *Case) imposterElsewhere() bool {
 	for _, d := range c.all {
-		if d.Layer == LayerTLS && d.T.TLS != nil && d.T.TLS.ChainRoot == RootNone && d.T.TLS.LeafIssuer == c.T.TLS.LeafIssuer && network(d.Addr()) != network(c.Addr()) {
+		if d.Layer == LayerTLS && d.Target.ID != c.Target.ID && site(d.Name) != site(c.Name) && d.T.TLS != nil && d.T.TLS.ChainRoot == RootNone &&
+			d.T.TLS.LeafIssuer == c.T.TLS.LeafIssuer && network(d.Addr()) != network(c.Addr()) {
 			return true
 		}
 	}

@@ -38,7 +38,7 @@ var volumeRules = []Rule{
 			switch {
 			case c.cutElsewhere(cut):
 				return blocked(TLSCutoffSNI, Likely, reason, "it ends after as many bytes at another address")
-			case c.AgainLater(TLSCutoffSNI):
+			case c.AgainLater(TLSCutoffSNI, Decorrelation):
 				return blocked(TLSCutoffSNI, Likely, reason, "so it did in an earlier round")
 			}
 			return blocked(TLSCutoffSNI, Suspected, reason, "a stream that stalls once may have been lost")

@@ -59,7 +59,7 @@ import (
 const (
 	decorrelation = Decorrelation
 
-	trialsADay = float64(24 * time.Hour / decorrelation)
+	trialsADay = float64(24 * time.Hour / Decorrelation)
 	daysAMonth = 30.4375
 	tenYears   = 120 * daysAMonth
 

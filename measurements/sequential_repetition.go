@@ -12,6 +12,8 @@ type Repetition struct {
 	Apart time.Duration
 	// Run is the same for failures of an unbroken run, without a success in between.
 	Run time.Duration
+	// Most is the highest confidence that repetition gives; "" is confirmed.
+	Most Confidence
 }
 
 // repetitions are the signatures that repetition may raise, each for a trial in which the control
@@ -24,42 +26,45 @@ var repetitions = map[Signature]Repetition{
 	// A reset for one name, while another is answered at the same place just before, comes from somebody
 	// who read the name. An edge that ends TLS itself shakes hands whatever its backends do. Bursts of
 	// loss and overload last minutes; 20 of them are also two visits that keep the residual time.
-	TLSResetSNI:   {decorrelation, decorrelation},
-	HTTPResetHost: {decorrelation, decorrelation},
+	TLSResetSNI:   {Apart: decorrelation, Run: decorrelation},
+	HTTPResetHost: {Apart: decorrelation, Run: decorrelation},
 
 	// These are words that a server can say by mistake, for one of its names, until somebody mends it:
-	// a certificate that is missing (alerts 40 and 80), a default host's own. Six hours is longer than
+	// a default host's own. Six hours is longer than
 	// a mistake with a large app's name goes unseen; chosen by us. On two machines of a pool it comes
 	// and goes, so a success in between makes no difference.
-	TLSAlertSNI:    {server, server},
-	TLSNotTLSSig:   {server, server},
-	TLSMITM:        {server, server},
-	TLSResetCert:   {server, server},
-	HTTPRedirect:   {server, server},
-	QUICAlertSNI:   {server, server},
-	QUICRefused:    {server, server},
-	QUICCloseSig:   {server, server},
-	QUICVersionSig: {server, server},
+	TLSNotTLSSig:   {Apart: server, Run: server},
+	TLSResetCert:   {Apart: server, Run: server},
+	HTTPRedirect:   {Apart: server, Run: server},
+	QUICRefused:    {Apart: server, Run: server},
+	QUICCloseSig:   {Apart: server, Run: server},
+	QUICVersionSig: {Apart: server, Run: server},
+
+	// An alert, and another chain, for one name are what a certificate that is missing looks like, for as long as it
+	// is: one event, however often we look.
+	TLSAlertSNI:  {Apart: server, Run: server, Most: Likely},
+	TLSMITM:      {Apart: server, Run: server, Most: Likely},
+	QUICAlertSNI: {Apart: server, Run: server, Most: Likely},
 
 	// A false denial and a stale address live in the resolver's cache: three hours is what is advised
 	// as the longest time for negative answers (RFC 2308, section 5). One of several caches comes and goes.
-	DNSNXDomainSig:  {cache, cache},
-	DNSRefusedSig:   {cache, cache},
-	DNSNoAnswerSig:  {cache, cache},
-	DNSInjectBogon:  {cache, cache},
-	DNSInjectOther:  {cache, cache},
-	DNSServfailSig:  {cache, outage},
-	HTTPTimeoutHost: {decorrelation, outage},
-	HTTPEOFHost:     {decorrelation, outage},
+	DNSNXDomainSig:  {Apart: cache, Run: cache},
+	DNSRefusedSig:   {Apart: cache, Run: cache},
+	DNSNoAnswerSig:  {Apart: cache, Run: cache},
+	DNSInjectBogon:  {Apart: cache, Run: cache},
+	DNSInjectOther:  {Apart: cache, Run: cache},
+	DNSServfailSig:  {Apart: cache, Run: outage},
+	HTTPTimeoutHost: {Apart: decorrelation, Run: outage},
+	HTTPEOFHost:     {Apart: decorrelation, Run: outage},
 
 	// Silence, and a FIN, are what an outage of one name looks like behind an edge that passes TLS on by
 	// name: while it lasts, it is one failure a day, however often we look. Few outages last days. A
 	// block that lets some through is seen much sooner: an outage doesn't come and go by the hour.
-	TLSTimeoutSNI:  {decorrelation, outage},
-	TLSTimeoutCert: {decorrelation, outage},
-	TLSEOFSNI:      {decorrelation, outage},
-	QUICTimeoutSNI: {decorrelation, outage},
-	DNSTimeoutSig:  {decorrelation, outage},
+	TLSTimeoutSNI:  {Apart: decorrelation, Run: outage},
+	TLSTimeoutCert: {Apart: decorrelation, Run: outage},
+	TLSEOFSNI:      {Apart: decorrelation, Run: outage},
+	QUICTimeoutSNI: {Apart: decorrelation, Run: outage},
+	DNSTimeoutSig:  {Apart: decorrelation, Run: outage},
 }
 
 const (

@@ -60,7 +60,7 @@ func (s *Series) fail(at time.Time, given Confidence, trial, counts bool, p0 flo
 
 // again says whether the finding came more than once, by trials that are no episode of one another.
 func (s *Series) again(at time.Time) bool {
-	return s.Failures >= holds || !s.Run.IsZero() && at.Sub(s.Run) >= decorrelation
+	return s.Failures >= holds || !s.Run.IsZero() && at.Sub(s.Run) >= Decorrelation
 }
 
 // pass takes in that the layer was ok, and says whether the series is over: dropped where nothing is
@@ -93,7 +93,7 @@ func (s *Series) reached(at time.Time) Confidence {
 	switch score := s.Scores.most(); {
 	case !known || score < likelyAt:
 		return ""
-	case score >= confirmedAt && s.Failures >= confirmedTrials && at.Sub(s.Onset) >= r.span():
+	case score >= confirmedAt && r.Most != Likely && s.Failures >= confirmedTrials && at.Sub(s.Onset) >= r.span():
 		return Confirmed
 	}
 	return Likely

@@ -86,6 +86,8 @@ type AppVerdict struct {
 	App     string          `json:"app"`
 	State   State           `json:"state"`
 	Targets []TargetVerdict `json:"targets"`
+	// Reasons say what the state goes by where it was not measured in this round; empty where all of it was.
+	Reasons []string `json:"reasons,omitempty"`
 }
 
 // TargetVerdict is the finding about one target.
@@ -93,6 +95,10 @@ type TargetVerdict struct {
 	Target string         `json:"target"`
 	State  State          `json:"state"`
 	Layers []LayerVerdict `json:"layers"`
+	// Unseen is what stands at places of the target at which this round did not look, and Reasons say why it
+	// did not: the state is that of what was measured.
+	Unseen  []Standing `json:"unseen,omitempty"`
+	Reasons []string   `json:"reasons,omitempty"`
 }
 
 // LayerVerdict is one finding: there is one for each (layer, ip_family, signature).

@@ -23,6 +23,9 @@ type view struct {
 	elsewhere map[asked]*Observation      // control X
 	died      map[diedKey]map[string]bool // framings of the app's exchange; set by cases
 	rtt       map[netip.Addr][]Seconds    // times of successful connects in this round
+
+	neutralRTT map[netip.Addr]Seconds // the least of those to the gate's foreign hosts
+	faster     bool                   // the line has become faster than its history
 }
 
 // placed is a target in one family.
@@ -54,7 +57,28 @@ func newView(m, gate *Measurement, line *Line, h *past) *view {
 	for i := range m.Observations {
 		v.index(&m.Observations[i])
 	}
+	v.neutralRTT = neutralRTT(gate)
+	v.faster = v.fasterLine()
 	return v
+}
+
+// neutralRTT gives how soon the gate's hosts accepted; those inside the country only where it has no others.
+func neutralRTT(gate *Measurement) map[netip.Addr]Seconds {
+	operators, _ := operatorsOf(gate, foreign)
+	if len(operators) == 0 {
+		operators, _ = operatorsOf(gate, anywhere)
+	}
+	out := map[netip.Addr]Seconds{}
+	for i := range gate.Observations {
+		o := &gate.Observations[i]
+		if _, asked := operators[o.Target]; !asked || o.Operation != Connect || !o.OK() || !o.Addr().IsValid() {
+			continue
+		}
+		if rtt, known := out[o.Addr()]; !known || o.roundTrip() < rtt {
+			out[o.Addr()] = o.roundTrip()
+		}
+	}
+	return out
 }
 
 func (v *view) index(o *Observation) {
@@ -77,11 +101,7 @@ func (v *view) index(o *Observation) {
 		}
 	case Connect:
 		if o.OK() {
-			rtt := o.Duration
-			if o.TCP != nil && o.TCP.MinRTT > 0 {
-				rtt = min(rtt, o.TCP.MinRTT)
-			}
-			v.rtt[o.Addr()] = append(v.rtt[o.Addr()], rtt)
+			v.rtt[o.Addr()] = append(v.rtt[o.Addr()], o.roundTrip())
 		}
 	case TLSHandshake, QUICHandshake:
 		if o.Control != T {
@@ -229,18 +249,53 @@ func (v *view) connectOf(conn int) *Observation {
 	return nil
 }
 
-// leastRTT is the least round-trip time known to an address: what the history knows, since a box that
-// accepts in the server's place shortens those of this round; else the least of at least two connects
-// of this round (one alone may hide a retransmitted SYN).
+// leastRTT is the least round-trip time known to an address: of what the history knows and of this round's
+// connects, since lines get faster, and sites are opened nearer. Without a history it is that of at least two
+// connects of this round (one alone may hide a retransmitted SYN). A box that accepts in the server's place
+// shortens those of this round: what it sends then looks like the server's.
 func (v *view) leastRTT(a netip.Addr) (Seconds, bool) {
-	if least, known := v.history.minRTT(a.String()); known {
-		return least, true
-	}
 	samples := v.rtt[a]
+	if least, known := v.minRTT(a); known {
+		return slices.Min(append(slices.Clone(samples), least)), true
+	}
 	if len(samples) < 2 {
 		return 0, false
 	}
 	return slices.Min(samples), true
+}
+
+// minRTT is what the history knows of an address, while it holds.
+func (v *view) minRTT(a netip.Addr) (Seconds, bool) {
+	if v.faster {
+		return 0, false
+	}
+	return v.history.minRTT(a.String())
+}
+
+// fasterLine says whether most of the neutral hosts whose round trips this network's history knows answered in this
+// round far sooner than they ever did: then it is the line that has become faster, and what the history knows of
+// round trips is of another one.
+func (v *view) fasterLine() bool {
+	faster, all := 0, 0
+	for a, rtt := range v.neutralRTT {
+		if least, known := v.history.minRTT(a.String()); known {
+			all++
+			if float64(rtt) < resetNearer*float64(least) {
+				faster++
+			}
+		}
+	}
+	return 2*faster > all
+}
+
+// nearestNeutral is the least time in which a neutral host outside accepted in this round.
+func (v *view) nearestNeutral() (least Seconds, known bool) {
+	for _, rtt := range v.neutralRTT {
+		if !known || rtt < least {
+			least, known = rtt, true
+		}
+	}
+	return least, known
 }
 
 func contains(in []netip.Addr, a netip.Addr) bool {

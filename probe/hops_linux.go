@@ -53,23 +53,8 @@ func control(conn net.Conn, f func(fd int) error) error {
 // synTo sends a SYN with a hop limit and gives the address of the router at which it expired. ok is
 // false where none says so. The address is for classifying alone: it is never kept.
 func synTo(ctx context.Context, ep netip.AddrPort, limit int) (who netip.Addr, ok bool) {
-	dup := -1
-	d := net.Dialer{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		cerr := c.Control(func(fd uintptr) {
-			if err = hopLimit(int(fd), ep.Addr(), limit); err != nil {
-				return
-			}
-			if err = queueErrors(int(fd), ep.Addr()); err == nil {
-				// The dialer closes its own descriptor on failure, and the error's sender with it.
-				dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-			}
-		})
-		if cerr != nil {
-			return cerr
-		}
-		return err
-	}}
+	h := hearing{dup: -1, limit: limit}
+	d := net.Dialer{KeepAlive: -1, Control: h.control}
 	dctx, cancel := context.WithTimeout(ctx, hopWait)
 	defer cancel()
 	network := "tcp4"
@@ -77,65 +62,150 @@ func synTo(ctx context.Context, ep netip.AddrPort, limit int) (who netip.Addr, o
 		network = "tcp6"
 	}
 	conn, err := d.DialContext(dctx, network, netip.AddrPortFrom(ep.Addr().Unmap(), ep.Port()).String())
-	if dup >= 0 {
-		defer func() { _ = unix.Close(dup) }()
-	}
+	defer h.close()
 	if err == nil {
 		_ = conn.Close()
 		return netip.Addr{}, false
 	}
-	if dup < 0 {
+	if h.dup < 0 {
 		return netip.Addr{}, false
 	}
-	return offender(dup)
+	said, ok := offender(h.dup)
+	return said.who, ok
 }
 
-func queueErrors(fd int, to netip.Addr) error {
-	if to.Unmap().Is4() {
-		return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+// hearing makes a dialer's socket keep ICMP errors with their senders, in a copy of its descriptor: the dialer
+// closes its own on failure, and the error's sender with it.
+type hearing struct {
+	dup   int // -1 before the dial
+	limit int // hop limit of what is sent; 0 leaves it as it is
+}
+
+func (h *hearing) control(_, address string, c syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
 	}
-	return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+	cerr := c.Control(func(fd uintptr) {
+		if h.limit > 0 {
+			if err = hopLimit(int(fd), to.Addr(), h.limit); err != nil {
+				return
+			}
+		}
+		if err = queueErrors(int(fd), to.Addr(), 1); err == nil {
+			h.dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+		}
+	})
+	if cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+func (h *hearing) close() {
+	if h.dup >= 0 {
+		_ = unix.Close(h.dup)
+	}
+}
+
+// dialHearing is a dial whose error tells what ICMP said, and who: an Unreached. The errors are kept while we connect
+// alone: a connection that stands would die of each (ip(7), IP_RECVERR).
+func dialHearing(ctx context.Context, d net.Dialer, network, address string) (net.Conn, error) {
+	h := hearing{dup: -1}
+	d.Control = func(network, address string, c syscall.RawConn) error {
+		_ = h.control(network, address, c) // a system that doesn't tell is no reason not to dial
+		return nil
+	}
+	conn, err := d.DialContext(ctx, network, address)
+	defer h.close()
+	if h.dup < 0 {
+		return conn, err
+	}
+	if err == nil {
+		_ = queueErrors(h.dup, addrOf(conn.RemoteAddr()), 0)
+		return conn, nil
+	}
+	said, ok := offender(h.dup)
+	if !ok {
+		return conn, err
+	}
+	return conn, &Unreached{Err: err, Type: said.kind, Code: said.code, Sender: said.who, Local: ownAddr(h.dup)}
+}
+
+func addrOf(a net.Addr) netip.Addr {
+	ap, _ := netip.ParseAddrPort(a.String())
+	return ap.Addr().Unmap()
+}
+
+// ownAddr is the address that a socket is bound to; invalid where it is to none.
+func ownAddr(fd int) netip.Addr {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.Addr{}
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrFrom4(sa.Addr)
+	case *unix.SockaddrInet6:
+		return netip.AddrFrom16(sa.Addr).Unmap()
+	}
+	return netip.Addr{}
+}
+
+// queueErrors switches the keeping of ICMP errors with their senders on (1) or off (0).
+func queueErrors(fd int, to netip.Addr, on int) error {
+	if to.Unmap().Is4() {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, on)
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, on)
 }
 
 // tellErrors makes a UDP socket hear of every ICMP error, and keep its sender.
 func tellErrors(conn net.Conn, to netip.Addr) error {
-	return control(conn, func(fd int) error { return queueErrors(fd, to) })
+	return control(conn, func(fd int) error { return queueErrors(fd, to, 1) })
 }
 
 // errorQueue gives the sender of the ICMP error that a socket has kept.
 func errorQueue(conn net.Conn) (who netip.Addr, ok bool) {
 	_ = control(conn, func(fd int) error {
-		who, ok = offender(fd)
+		said, heard := offender(fd)
+		who, ok = said.who, heard
 		return nil
 	})
 	return who, ok
 }
 
-// offender reads the error queue of a socket (ip(7), IP_RECVERR): who sent the ICMP error.
-func offender(fd int) (netip.Addr, bool) {
+// said is an ICMP error that a socket has kept.
+type said struct {
+	who        netip.Addr
+	kind, code int // type and code of the message
+}
+
+// offender reads the error queue of a socket (ip(7), IP_RECVERR): what ICMP said, and who sent it.
+func offender(fd int) (said, bool) {
 	b, oob := make([]byte, 512), make([]byte, 512)
 	_, n, _, _, err := unix.Recvmsg(fd, b, oob, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
 	if err != nil {
-		return netip.Addr{}, false
+		return said{}, false
 	}
-	return senderIn(oob[:n])
+	return saidIn(oob[:n])
 }
 
-// senderIn finds the sender in the control messages that come with an error.
-func senderIn(oob []byte) (netip.Addr, bool) {
+// saidIn finds the error in the control messages that come with it.
+func saidIn(oob []byte) (said, bool) {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
-		return netip.Addr{}, false
+		return said{}, false
 	}
 	for _, m := range messages {
 		if who, ok := senderOf(m.Data); ok {
-			return who, true
+			return said{who, int(m.Data[5]), int(m.Data[6])}, true
 		}
 	}
-	return netip.Addr{}, false
+	return said{}, false
 }
 
-// extendedError is struct sock_extended_err (linux/errqueue.h): errno, origin, type, code, pad, info,
+// extendedError is struct sock_extended_err (linux/errqueue.h): errno of four bytes, origin, type, code, pad, info,
 // data: 16 bytes, and the sender's socket address behind them.
 const extendedError = 16
 

@@ -140,7 +140,7 @@ func FuzzErrorQueue(f *testing.F) {
 		f.Add(b[:len(b)-9])
 	}
 	f.Fuzz(func(t *testing.T, oob []byte) {
-		if who, ok := senderIn(oob); ok != who.IsValid() || ok && len(oob) < extendedError+8 {
+		if heard, ok := saidIn(oob); ok != heard.who.IsValid() || ok && len(oob) < extendedError+8 {
 			t.Errorf("%v from %d bytes: %v", who, len(oob), ok)
 		}
 	})

@@ -16,6 +16,11 @@ func expired(net.Conn) bool { return false }
 
 func synTo(context.Context, netip.AddrPort, int) (netip.Addr, bool) { return netip.Addr{}, false }
 
+// dialHearing is a dial: nobody tells there who sent an ICMP error.
+func dialHearing(ctx context.Context, d net.Dialer, network, address string) (net.Conn, error) {
+	return d.DialContext(ctx, network, address)
+}
+
 func tellErrors(net.Conn, netip.Addr) error { return errHops }
 
 func errorQueue(net.Conn) (netip.Addr, bool) { return netip.Addr{}, false }

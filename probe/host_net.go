@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/telltale-probe/telltale/measurements"
 )
@@ -26,6 +27,9 @@ func (h Host) dial(ctx context.Context, network, address string) (net.Conn, erro
 	// Keep-alives would be traffic that no observation counts; no connection of ours lives long
 	// enough to need them.
 	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: false}, KeepAlive: -1}
+	if strings.HasPrefix(network, "tcp") {
+		return dialHearing(ctx, d, network, address)
+	}
 	return d.DialContext(ctx, network, address)
 }
 

@@ -142,10 +142,18 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
+// emulatedInfo is what a connection has that does not end in the kernel, and knows what one would say.
+type emulatedInfo interface {
+	TCPInfo() *measurements.TCPInfo
+}
+
 // tcpInfo is the kernel's view of the connection, the last one where it is closed already; nil where
 // the platform gives none.
 func (c *Conn) tcpInfo() *measurements.TCPInfo {
 	now := kernelInfo(c.Conn)
+	if emulated, ok := c.Conn.(emulatedInfo); ok {
+		now = emulated.TCPInfo()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now != nil {

@@ -61,6 +61,7 @@ func (s *step) end(conn *Conn, err error) measurements.Observation {
 		err = s.cause(err, t.Err)
 	}
 	if err != nil {
+		s.o.ICMP = icmpOf(err, s.ep.Addr())
 		s.o.Error = scrubExcept(scrub(err.Error(), local), s.ep.Addr())
 		s.o.Error = strings.ToValidUTF8(s.o.Error[:min(len(s.o.Error), mostError)], "")
 		s.o.Failure = classify(s.o.Operation, err)

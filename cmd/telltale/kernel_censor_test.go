@@ -63,13 +63,20 @@ func kernelSYNDropped(t *testing.T, w *kernelWorld) {
 	}})
 }
 
-// A router prohibits an address. It shows at the second SYN, a second later.
+// A router prohibits an address. It is the client's own, and the kernel tells: it would be somebody else's will
+// otherwise.
 func kernelICMP(t *testing.T, w *kernelWorld) {
 	v4, _ := w.addresses("media.beta.example.net")
 	w.IPTables("-A", "FORWARD", "-d", v4.String(), "-p", "tcp", "-j", "REJECT", "--reject-with", "icmp-admin-prohibited")
-	wantTargets(t, w.onceWith(patient), map[string][]measurements.LayerVerdict{"beta/media": {
+	v := w.onceWith(patient)
+	wantTargets(t, v, map[string][]measurements.LayerVerdict{"beta/media": {
 		{Layer: measurements.LayerTCP, Family: measurements.IPv4, State: measurements.Inconclusive, Signature: "ip.unreachable"},
 	}})
+	for _, l := range layersOf(t, v, "beta", "media") {
+		if l.Signature == measurements.IPUnreachable && !strings.Contains(strings.Join(l.Reasons, " "), "it is a router of this network") {
+			t.Errorf("who said so is not told: %q", l.Reasons)
+		}
+	}
 }
 
 // Debian's dnsmasq lies about one name, and asks the honest resolver for the others.

@@ -45,13 +45,13 @@ func printBrief(w io.Writer, v *measurements.RoundVerdict) {
 		app := &v.Apps[i]
 		var fine []string
 		for j := range app.Targets {
-			if t := &app.Targets[j]; t.State == measurements.OK {
+			if t := &app.Targets[j]; plainlyOK(t) {
 				fine = append(fine, t.Target)
 			}
 		}
 		_, _ = fmt.Fprintf(w, "%s: %s\n", app.App, app.State)
 		for j := range app.Targets {
-			if t := &app.Targets[j]; t.State != measurements.OK {
+			if t := &app.Targets[j]; !plainlyOK(t) {
 				printBriefTarget(w, t)
 			}
 		}
@@ -59,6 +59,11 @@ func printBrief(w io.Writer, v *measurements.RoundVerdict) {
 			_, _ = fmt.Fprintln(w, wrap("  ", "ok: "+strings.Join(fine, " "), tableWidth))
 		}
 	}
+}
+
+// plainlyOK says whether a target is fine, and nothing stands at a place of it that the round left out.
+func plainlyOK(t *measurements.TargetVerdict) bool {
+	return t.State == measurements.OK && len(t.Unseen) == 0
 }
 
 // printBriefTarget writes one line for each layer and finding; the two IP families share it.
@@ -84,6 +89,10 @@ func printBriefTarget(w io.Writer, t *measurements.TargetVerdict) {
 	}
 	if len(order) == 0 {
 		_, _ = fmt.Fprintf(w, "  %-12s %s\n", t.Target, t.State)
+	}
+	for i := range t.Unseen {
+		u := &t.Unseen[i]
+		_, _ = fmt.Fprintf(w, "  %-12s %-12s %-9s %-24s %s\n", t.Target, "stands", u.Family, u.Signature, u.Confidence)
 	}
 	for _, f := range order {
 		_, _ = fmt.Fprintf(w, "  %-12s %-12s %-9s %-24s %s\n", t.Target, f.state, strings.Join(families[f], " "), f.signature, f.confidence)
@@ -112,6 +121,7 @@ func networkParts(n measurements.NetworkVerdict) string {
 
 func printTarget(w io.Writer, t *measurements.TargetVerdict) {
 	_, _ = fmt.Fprintf(w, "  %-18s %-13s %s\n", t.Target, t.State, okLayers(t.Layers))
+	printReasons(w, "    ", t.Reasons)
 	for i := range t.Layers {
 		l := &t.Layers[i]
 		if l.State == measurements.OK && l.Signature == "" {

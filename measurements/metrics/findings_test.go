@@ -240,3 +240,17 @@ func TestRoundThatMovedSaysNothing(t *testing.T) {
 	m.Observe(r, v)
 	wantBlocking(t, m, 1, ms.Likely)
 }
+
+// A layer at which something stands is not ok because a round left that target alone and others passed.
+func TestLayerStateKnowsWhatStandsUnseen(t *testing.T) {
+	app := ms.AppVerdict{App: "telegram", Targets: []ms.TargetVerdict{
+		{Target: "dc1", State: ms.OK, Layers: []ms.LayerVerdict{{Layer: ms.LayerTLS, Family: ms.IPv4, State: ms.OK}}},
+		{Target: "web", State: ms.Skipped, Unseen: []ms.Standing{{Layer: ms.LayerTLS, Family: ms.IPv4, Signature: ms.TLSResetSNI}}},
+	}}
+	if got := worstAt(&app, ms.LayerTLS); got != ms.Blocked {
+		t.Errorf("TLS is %q", got)
+	}
+	if got := worstAt(&app, ms.LayerQUIC); got != "" {
+		t.Errorf("QUIC, at which nothing stands and nothing was measured, is %q", got)
+	}
+}

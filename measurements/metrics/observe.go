@@ -130,17 +130,24 @@ var severity = []measurements.State{
 	measurements.Down, measurements.Throttled, measurements.Partial, measurements.Blocked,
 }
 
-// worstAt is the worst state of a layer over an app's targets, "" where it was not measured.
+// worstAt is the worst state of a layer over an app's targets, with what stands where the round did not look;
+// "" where it was not measured and nothing stands.
 func worstAt(app *measurements.AppVerdict, layer measurements.Layer) measurements.State {
 	if app == nil {
 		return ""
 	}
 	var worst measurements.State
+	take := func(at measurements.Layer, state measurements.State) {
+		if at == layer && slices.Index(severity, state) > slices.Index(severity, worst) {
+			worst = state
+		}
+	}
 	for _, t := range app.Targets {
 		for _, l := range t.Layers {
-			if l.Layer == layer && slices.Index(severity, l.State) > slices.Index(severity, worst) {
-				worst = l.State
-			}
+			take(l.Layer, l.State)
+		}
+		for i := range t.Unseen {
+			take(t.Unseen[i].Layer, t.Unseen[i].State())
 		}
 	}
 	return worst

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/telltale-probe/telltale/probe"
 )
 
 // flow is what the boxes on the path keep of one connection, or of one UDP socket: what they have
@@ -63,6 +65,32 @@ func (f *flow) icmp(code int) syscall.Errno {
 	return icmpErrno(code)
 }
 
+// unreached tells who sent an ICMP error: the router at which the rule stands, or the server itself at the end of
+// the path.
+func (f *flow) unreached(r *Rule, err error, own netip.Addr) error {
+	e := &probe.Unreached{Err: err, Type: 3, Code: r.Code, Sender: f.router(r.hop()), Local: own}
+	if r.position() >= 1 {
+		e.Sender = f.to.Addr()
+	}
+	if f.to.Addr().Is6() {
+		e.Type, e.Code = 1, icmp6Code(r.Code)
+	}
+	return e
+}
+
+// icmp6Code is what ICMPv6 has in place of a code of ICMP's (RFC 792, RFC 1812; RFC 4443, section 3.1).
+func icmp6Code(code int) int {
+	switch code {
+	case 1:
+		return 3
+	case 3:
+		return 4
+	case 9, 10, 13:
+		return 1
+	}
+	return 0
+}
+
 func (f *flow) kill() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,12 +104,31 @@ func (f *flow) carry(c *conn, part []byte) {
 	out := c.out
 	c.mu.Unlock()
 	if c.client {
-		if f.outward(part) {
+		passes := f.outward(part)
+		if passes {
 			f.deliver(outward, out, part)
 		}
+		c.acknowledge(f, passes, len(part))
 		return
 	}
 	f.inward(out, part)
+}
+
+// acknowledge counts what arrives, where its acknowledgement comes back: all that passes, but what the line swallows,
+// and what goes to a box that has taken the connection over.
+func (c *conn) acknowledge(f *flow, passes bool, size int) {
+	c.mu.Lock()
+	taken := c.flow != f
+	c.mu.Unlock()
+	f.mu.Lock()
+	lost := !passes && !taken || f.deaf || f.stuck[outward]
+	f.mu.Unlock()
+	if lost {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.acked += size
 }
 
 // outward reads the client's first bytes as a box would, and says whether they pass.

@@ -211,7 +211,11 @@ func (n *Network) dialTCP(ctx context.Context, network string, from, to netip.Ad
 	if err := n.reach(ctx, network, to, f, near); err != nil {
 		return nil, err
 	}
-	return nil, dialError(network, to, errno)
+	err := dialError(network, to, errno)
+	if verdict.Action == ICMP {
+		err = f.unreached(verdict, err, from.Addr())
+	}
+	return nil, err
 }
 
 // dialServer is a handshake that no box has decided about.

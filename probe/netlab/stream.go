@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
 )
 
 // conn is one end of a TCP connection.
@@ -25,6 +27,7 @@ type conn struct {
 	closed  bool
 	shut    bool // CloseWrite
 	linger  int
+	acked   int       // bytes that the peer's kernel has, or a box that speaks in its place
 	unheard int       // bytes that went where nobody acknowledges them
 	lostAt  time.Time // when the reset arrives that answers bytes for a socket that is gone
 }
@@ -289,6 +292,13 @@ func (c *conn) SetLinger(seconds int) error {
 	defer c.mu.Unlock()
 	c.linger = seconds
 	return nil
+}
+
+// TCPInfo is what the client's kernel would say: what of its bytes was acknowledged, the SYN among them.
+func (c *conn) TCPInfo() *measurements.TCPInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &measurements.TCPInfo{BytesAcked: uint64(c.acked) + 1}
 }
 
 func (c *conn) LocalAddr() net.Addr  { return c.local }

@@ -251,6 +251,14 @@ func (r *Rule) times() error {
 	return nil
 }
 
+// Suspects says whether the scenario is innocent and expects a suspicion all the same: what it shows can't be told
+// from a block in so few rounds.
+func (s *Scenario) Suspects() bool {
+	return s.Innocent && slices.ContainsFunc(s.Expect, func(e Expect) bool {
+		return e.State == measurements.Blocked && e.Confidence == measurements.Suspected
+	})
+}
+
 // Measures says whether the scenario measures this app.
 func (s *Scenario) Measures(app string) bool {
 	if len(s.Apps) == 0 {

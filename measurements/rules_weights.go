@@ -1,0 +1,121 @@
+package measurements
+
+import "time"
+
+// What a failure weighs for which a control has spoken: by name, or whatever the name. The weights before
+// version 2026-11-26.1 are kept beside the rules that have retired.
+
+// byName weighs a failure that the target's name met and a neutral name, just before at the same
+// place, did not. A reset, which somebody had to send for this name, is likely at once.
+//
+// Silence must come again, because loss makes silence too; and so must an end (FIN) and an alert, which
+// are what an edge says whose back end, or certificate, for this one name is gone, unless they came faster
+// than the server can be reached, the reference vantage is served there under this name, or control X met
+// the same (DESIGN section 4, rules 5 and 7). All addresses of one site share its back end, so that only
+// silence is said again at another address (AgainElsewhere).
+//
+// Where control X passes it takes nothing back: a filter may want name and prefix together (DESIGN section 2).
+func byName(c *Case, s Signature, reasons ...string) *Finding {
+	if c.former {
+		return byNameFormerly(c, s, reasons...)
+	}
+	reasons = append(reasons, c.elsewhereReason()...)
+	switch {
+	case c.FromThePath():
+		return blocked(s, Likely, append(reasons, c.pathReason())...)
+	case c.NameAloneTriggers():
+		return blocked(s, Likely, append(reasons, "it came again at another address")...)
+	case !c.NeutralServed():
+		return blocked(s, Suspected, append(reasons, "the neutral name was answered with an alert alone, and this edge is not known to answer it so while it serves the target")...)
+	case !c.mayBeBackEnd():
+		return blocked(s, Likely, reasons...)
+	case c.AgainElsewhere():
+		return blocked(s, Likely, append(reasons, "it came again at another address")...)
+	case !c.Silent() && c.UpAtReference() && c.saidSince(s):
+		return blocked(s, Likely, append(reasons, "the reference vantage is served there under this name, and was so since the failure began")...)
+	case c.AgainLater(s, c.episode()):
+		return blocked(s, Likely, append(reasons, "it came again in a later round")...)
+	case c.Silent():
+		return blocked(s, Suspected, append(reasons, "seen once, it may be loss, or the server's own")...)
+	}
+	return blocked(s, Suspected, append(reasons, "an edge whose back end for this one name is gone says that too, at each of its addresses")...)
+}
+
+// mayBeBackEnd says whether what is behind an edge, for this one name, may have failed so.
+func (c *Case) mayBeBackEnd() bool {
+	return c.Silent() || c.Kind() == "eof" || c.Kind() == "alert"
+}
+
+// episode is the time within which failures without a success in between are one: an outage, or a mistake with one
+// name. Silence of a server that never heard us is none of a back end's, and that of one of which nobody knows is
+// taken for two hours. What a server has heard, and what it may have said itself, is somebody's mistake until it
+// has lasted longer than one with a large app's name goes unseen.
+func (c *Case) episode() time.Duration {
+	switch {
+	case !c.mayBeBackEnd():
+		return decorrelation
+	case c.Silent() && !c.mute():
+		return shortOutage
+	}
+	return server
+}
+
+// shortOutage is how long most troubles of a line or a site last that make silence. Chosen by us.
+const shortOutage = 2 * time.Hour
+
+// whateverTheName weighs a failure that does not depend on the name: an outage or a ban looks the
+// same as a block. Only evidence from the path, a reference vantage that passes there, or the same
+// failure in two networks, speaks for a block; the last alone is never more than suspected (rule 6).
+func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
+	if c.former {
+		return whateverTheNameFormerly(c, s, reasons...)
+	}
+	if c.FromThePath() {
+		return blocked(s, Likely, append(reasons, c.pathReason())...)
+	}
+	if f := byReference(c, s, reasons...); f != nil {
+		return f
+	}
+	switch {
+	case c.T.ICMP.routes():
+		return inconclusive(s, append(reasons, "routers that know no way say so, and whoever withdraws his own routes is unreachable at all of his addresses")...)
+	case c.T.ICMP != nil && c.T.ICMP.Sender == ICMPHome:
+		return inconclusive(s, append(reasons, "it is a router of this network, or this machine, that says so")...)
+	case !c.FailsAlikeInTwoNetworks():
+		reasons = append(reasons, c.referenceReason()...)
+		return inconclusive(s, append(reasons, "nothing tells a block from an outage of this place")...)
+	case !c.view.line.Fine[c.Family]:
+		return inconclusive(s, append(reasons, "endpoints of the app in two networks fail alike, and so do half of the neutral operators' or more")...)
+	case c.lostOnIPv6Alone():
+		return inconclusive(s, append(reasons, "endpoints of the app in two networks are silent over IPv6, and the same targets pass over IPv4: between operators that do not exchange IPv6 it gets lost so")...)
+	}
+	return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
+}
+
+// lostOnIPv6Alone says whether the case is silence over IPv6 of a target that passes over IPv4, and so is each that
+// fails alike in another network.
+func (c *Case) lostOnIPv6Alone() bool {
+	if c.Family != IPv6 || !c.Silent() || !c.passesOverIPv4() {
+		return false
+	}
+	for _, d := range c.alikeInOtherNetworks() {
+		if !d.passesOverIPv4() {
+			return false
+		}
+	}
+	return true
+}
+
+// passesOverIPv4 says whether the target's layer passed over IPv4 in this round, and failed nowhere.
+func (c *Case) passesOverIPv4() bool {
+	passes := false
+	for _, d := range c.all {
+		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Family == IPv4 {
+			if d.Failed() {
+				return false
+			}
+			passes = true
+		}
+	}
+	return passes
+}
