@@ -102,7 +102,7 @@ func (c *Case) wayThere() bool {
 	}
 	for _, m := range []*Measurement{c.view.m, c.view.gate} {
 		for i := range m.Observations {
-			if o := &m.Observations[i]; o.Operation != Resolve && (o.Endpoint != c.Endpoint || c.former) && near.Contains(o.Addr().Unmap()) && (o.OK() || o.Received > 0) {
+			if o := &m.Observations[i]; o.Operation != Resolve && (o.Endpoint != c.Endpoint || overQUIC(o) != overQUIC(c.T) || c.former) && near.Contains(o.Addr().Unmap()) && (o.OK() || o.Received > 0) {
 				return true
 			}
 		}

@@ -141,7 +141,7 @@ func FuzzErrorQueue(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, oob []byte) {
 		if heard, ok := saidIn(oob); ok != heard.who.IsValid() || ok && len(oob) < extendedError+8 {
-			t.Errorf("%v from %d bytes: %v", who, len(oob), ok)
+			t.Errorf("%v from %d bytes: %v", heard.who, len(oob), ok)
 		}
 	})
 }

@@ -48,9 +48,16 @@ func (s *Scenario) vantage() measurements.Vantage {
 	return v
 }
 
-// between is the time from one round of a scenario to the next: past any time for which what fails is left alone
+// between is the time from one round of a scenario to the next, where its file says none: past any time for which what fails is left alone
 // (schedule.Ledger.Due).
 const between = 8 * time.Hour
+
+func (s *Scenario) pause() time.Duration {
+	if every, err := time.ParseDuration(s.Every); err == nil {
+		return every
+	}
+	return between
+}
 
 // Run makes a scenario's rounds in virtual time, so that a minute's timeout costs nothing, and
 // compares the last verdict with what is expected. An error says that the scenario could not be run.
@@ -89,7 +96,7 @@ func (l *Lab) run(s *Scenario) (*Result, error) {
 			result.History.Learn(&result.Round, &result.Verdict)
 			probe.Suspect(plan.Suspicion, &result.Verdict, result.History)
 			plan.Rotation = plan.Rotation.Next()
-			time.Sleep(between)
+			time.Sleep(s.pause())
 		}
 		if err := household(s, world); err != nil {
 			return nil, fmt.Errorf("scenario %s: %w", s.Name, err)

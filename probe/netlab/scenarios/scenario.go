@@ -47,8 +47,10 @@ type Scenario struct {
 	Apps []string `toml:"apps"`
 	// Catalogue is a further app, in the form of a catalogue file.
 	Catalogue string `toml:"catalogue"`
-	// Rounds to make, one after the other; 0 means 1. They are thorough, an hour apart.
+	// Rounds to make, one after the other; 0 means 1. They are thorough.
 	Rounds int `toml:"rounds"`
+	// Every is the time from one round to the next; "" is longer than any for which what fails is left alone.
+	Every string `toml:"every"`
 	// Placebo: the targets that nobody blocks are measured too.
 	Placebo bool `toml:"placebo"`
 	// Watched: the rounds are those of the daemon that watches, not of `once`: one shape of hello, and
@@ -207,6 +209,9 @@ func Parse(name string, data []byte) (Scenario, error) {
 	}
 	if len(s.Stands) > 0 && s.Rounds < 2 {
 		return s, fmt.Errorf("scenario %s: one round makes no history", name)
+	}
+	if _, err := time.ParseDuration(s.Every); s.Every != "" && err != nil {
+		return s, fmt.Errorf("scenario %s: every: %w", name, err)
 	}
 	if _, err := s.roams(); err != nil {
 		return s, fmt.Errorf("scenario %s: roams: %w", name, err)
