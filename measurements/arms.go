@@ -83,11 +83,8 @@ func (c *Case) framed() bool {
 	return c.Layer == LayerApp && c.T != nil && c.T.form() != "" && c.T.App.Protocol == MTProto
 }
 
-// oneFormAlone says that what died may be a form that the server does not speak: no other died with it, and it was
-// never answered there.
-func (c *Case) oneFormAlone() bool {
-	return c.framed() && c.armsDied(false) < 2 && !c.spokenBefore()
-}
+// oneFormAlone says that what died may be a form that the server does not speak: no other died with it.
+func (c *Case) oneFormAlone() bool { return c.framed() && c.armsDied(false) < 2 }
 
 // mostForms bounds what a place remembers of forms: four framings at three ports of a few addresses. Chosen by us.
 const mostForms = 64
@@ -133,11 +130,11 @@ func (p *past) answeredIn(k placeKey, form string) bool {
 	return !p.places[k].Forms[form].IsZero()
 }
 
-// diesInOneForm judges a framing that died while another is answered at the same address. Where two have died
-// beside control N it is no single one.
+// diesInOneForm judges a framing that died while another is answered at the same address. Where two have died it is
+// no single one; and on port 80, without control N, it may be anybody's proxy.
 func diesInOneForm(c *Case) *Finding {
 	s := appSignature[c.Kind()]
-	if s == "" || !c.framed() || c.NeutralFailedAlike() || c.NeutralPassed() && c.armsDied(true) > 1 {
+	if s == "" || !c.framed() || c.NeutralFailedAlike() || c.armsDied(c.NeutralPassed()) > 1 || !c.NeutralPassed() && portOf(c.Endpoint) == 80 {
 		return nil
 	}
 	other := c.anotherArm()
@@ -145,13 +142,10 @@ func diesInOneForm(c *Case) *Finding {
 		return nil
 	}
 	says := fmt.Sprintf("in the framing %s the app's first bytes die; in %s they are answered on port %d of the same address", c.T.App.Arm, other.App.Arm, portOf(other.Endpoint))
-	switch {
-	case !c.NeutralPassed():
-		return inconclusive(s, says, "nothing that looks like chance was answered on this port just before: it may be the port")
-	case !c.spokenBefore():
-		return inconclusive(s, says, "this framing has never been answered on this port: the server may not speak it")
+	if !c.NeutralPassed() {
+		return oneForm(c, s, says, "nothing that looks like chance was answered on this port just before: it may be the port")
 	}
-	return byName(c, s, says, "it was answered on this port before, and just now what looks like chance was")
+	return besideNeutral(c, s, says, "just now what looks like chance was answered on this port")
 }
 
 func diesPlain(c *Case) *Finding {
@@ -165,8 +159,37 @@ func diesPlain(c *Case) *Finding {
 		return byName(c, s, says)
 	case c.armsDied(true) > 1:
 		return byName(c, s, says, "they die in more than one framing")
-	case c.spokenBefore():
-		return byName(c, s, says, "this framing was answered on this port before")
 	}
-	return inconclusive(s, says, "one framing alone died, which has never been answered on this port: the server may not speak it")
+	return besideNeutral(c, s, says)
+}
+
+// besideNeutral weighs one framing that died where control N was answered just before.
+func besideNeutral(c *Case, s Signature, reasons ...string) *Finding {
+	switch {
+	case c.framingFromThePath():
+		return byName(c, s, append(reasons, "the answer came faster than the server can be reached")...)
+	case c.spokenBefore():
+		return byName(c, s, append(reasons, "this framing was answered on this port before")...)
+	}
+	return inconclusive(s, append(reasons, "one framing alone died, which has never been answered on this port: the server may not speak it")...)
+}
+
+// oneForm weighs one framing that died alone, and nothing beside it: two networks that fail so say nothing, since it
+// may be the port, or a framing that is given up everywhere at once.
+func oneForm(c *Case, s Signature, reasons ...string) *Finding {
+	if c.framingFromThePath() {
+		return blocked(s, Likely, append(reasons, "the answer came faster than the server can be reached")...)
+	}
+	if c.spokenBefore() {
+		if f := byReference(c, s, reasons...); f != nil {
+			return f
+		}
+	}
+	return inconclusive(s, append(reasons, "one framing alone died: the server may not speak it")...)
+}
+
+// framingFromThePath says whether the failure came faster than the server can answer, in a framing that no proxy
+// takes for its own: those know HTTP, and port 80.
+func (c *Case) framingFromThePath() bool {
+	return c.FromThePath() && c.T.App.Arm != overHTTP && portOf(c.Endpoint) != 80
 }

@@ -49,6 +49,8 @@ func TestFramingsThatDie(t *testing.T) {
 		{"one that was answered on another port before", spoke(1, at80, "http", "-", ""), [][]Observation{spoke(1, at443, "http", "", Timeout), spoke(2, at80, "abridged", "", "")}, Inconclusive, "app-dies-in-one-form"},
 		{"one that another address answered before", spoke(1, other443, "http", "-", ""), [][]Observation{spoke(1, at443, "http", "", Timeout), spoke(2, at80, "abridged", "", "")}, Inconclusive, "app-dies-in-one-form"},
 		{"one that was answered there before, without control N now", spoke(1, at443, "http", "-", ""), [][]Observation{spoke(1, at443, "http", "-", Timeout), spoke(2, at80, "abridged", "-", "")}, Inconclusive, "app-dies-in-one-form"},
+		{"one that was answered there before, and nothing beside it", spoke(1, at443, "http", "-", ""), [][]Observation{spoke(1, at443, "http", "-", Timeout)}, Inconclusive, "app-dies-here"},
+		{"one on port 80, where anybody's proxy is, and another is answered", spoke(1, at80, "abridged", "-", ""), [][]Observation{spoke(1, at80, "abridged", "-", Timeout), spoke(2, at443, "http", "-", "")}, Inconclusive, "app-dies-here"},
 		{"one without control N, and nothing else", nil, [][]Observation{spoke(1, at443, "http", "-", Timeout)}, Inconclusive, "app-dies-here"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

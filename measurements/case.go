@@ -255,7 +255,7 @@ func (c *Case) AgainElsewhere() bool {
 	}
 	var alike []*Case
 	for _, d := range c.all {
-		if d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure && d.NeutralServed() && !d.oneFormAlone() && (d.Name == c.Name || d.Addr() != c.Addr()) {
+		if d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure && d.NeutralServed() && (!d.oneFormAlone() || d.spokenBefore()) && (d.Name == c.Name || d.Addr() != c.Addr()) {
 			alike = append(alike, d)
 		}
 	}

@@ -3,6 +3,7 @@ package measurements
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // appRules judge the apps' own first exchanges. Over a verified channel what the peer says is the service's own
@@ -98,7 +99,7 @@ var appRules = []Rule{
 		Layers:     []Layer{LayerApp},
 		Source:     "core.telegram.org/mtproto/mtproto-transports (each framing has first bytes of its own)",
 		Signatures: []Signature{AppTimeout, AppReset, AppEOF},
-		Needs:      "another framing that is answered at the same address; to call it blocked, control N answered at the same place just before, and this very framing answered on this port in an earlier round on this network",
+		Needs:      "another framing that is answered at the same address; to call it blocked, control N answered at the same place just before, and this very framing answered there in an earlier round on this network; or evidence from the path",
 		Refuses:    "that a framing is filtered which the server may never have spoken there; that it is the framing, where only another port answers",
 		Confidence: Likely,
 		Judge:      diesInOneForm,
@@ -111,7 +112,7 @@ var appRules = []Rule{
 		Layers:     []Layer{LayerApp},
 		Source:     "core.telegram.org/mtproto/mtproto-transports#transport-obfuscation (made for such filters); DESIGN section 4, app.*",
 		Signatures: []Signature{AppTimeout, AppReset, AppEOF},
-		Needs:      "control N in bytes without a form that was answered at the same place just before; two framings of the target that die so, or one that was answered on this port before",
+		Needs:      "control N in bytes without a form that was answered at the same place just before; two framings of the target that die so, or one that was answered at this place before, or evidence from the path",
 		Refuses:    "that a framing is filtered which the server may never have spoken there; more than a suspicion of one silence or one end",
 		Confidence: Likely,
 		Judge:      diesPlain,
@@ -124,7 +125,7 @@ var appRules = []Rule{
 		Layers:     []Layer{LayerApp},
 		Source:     "DESIGN section 4, app.* and rule 6",
 		Signatures: []Signature{AppTimeout, AppReset, AppEOF, UDPTimeoutSTUN},
-		Needs:      "an exchange that dies, in two of its framings or in one that was answered on this port before; to call it blocked, evidence from the path, a reference vantage, or a second network that fails alike",
+		Needs:      "an exchange that dies; to call it blocked, evidence from the path, a reference vantage, or a second network that fails alike, and for that no single framing and no single port",
 		Refuses:    "that a server is filtered which has never answered here, or which may be down",
 		Confidence: Likely,
 		Judge:      diesUnspoken,
@@ -174,10 +175,12 @@ func diesUnspoken(c *Case) *Finding {
 		return whateverTheName(c, s, "the app's first bytes die, recognisable or not")
 	case portOf(c.Endpoint) == 80:
 		return inconclusive(s, "the app's first bytes die on port 80, where proxies answer for everybody and know HTTP alone")
-	case !c.FromThePath() && c.oneFormAlone():
-		return inconclusive(s, "the connection stands, and the app's first bytes are not answered; one framing alone died, which has never been answered on this port")
+	case c.oneFormAlone():
+		return oneForm(c, s, "the connection stands, and the app's first bytes are not answered")
 	case c.provedOnAnotherPort():
-		return diesOnOnePort(c, s)
+		return diesOnOnePort(c, s, "on another port of the same address the server has shown the app's own key")
+	case c.T.App != nil && c.T.App.Protocol == WhatsAppNoise && c.answeredBefore() && !c.anotherPortDied():
+		return diesOnOnePort(c, s, "no other port of the same address is seen to die as well")
 	case c.T.App != nil && c.T.App.Protocol == WhatsAppNoise && !c.answeredBefore():
 		return inconclusive(s, "the connection stands, and the app's first bytes are not answered; they have never been on this network")
 	}
@@ -199,17 +202,24 @@ func (c *Case) provedOnAnotherPort() bool {
 	return false
 }
 
-// diesOnOnePort weighs a failure on a port of a server that is up: like what fails whatever the name, but that two
-// networks which fail alike say nothing. They are one operator's, and a port is given up everywhere at once.
-func diesOnOnePort(c *Case, s Signature) *Finding {
-	const says = "on this port the app's first bytes die; on another one of the same address the server has shown the app's own key"
+// anotherPortDied says whether the target's exchange died at another port of the same address, too.
+func (c *Case) anotherPortDied() bool {
+	return slices.ContainsFunc(c.all, func(d *Case) bool {
+		return d.Layer == LayerApp && d.Target.ID == c.Target.ID && d.Addr() == c.Addr() && d.Endpoint != c.Endpoint && d.Failed() && d.Kind() != ""
+	})
+}
+
+// diesOnOnePort weighs a failure on one port of a server: like what fails whatever the name, but that two networks
+// which fail alike say nothing. They are one operator's, and a port is given up everywhere at once.
+func diesOnOnePort(c *Case, s Signature, why string) *Finding {
+	const says = "the connection stands, and on this port the app's first bytes are not answered"
 	if c.FromThePath() {
-		return blocked(s, Likely, says, "the answer came faster than the server can be reached")
+		return blocked(s, Likely, says, why, "the answer came faster than the server can be reached")
 	}
-	if f := byReference(c, s, says); f != nil {
+	if f := byReference(c, s, says, why); f != nil {
 		return f
 	}
-	return inconclusive(s, append(c.referenceReason(), says, "its operator may have given up the port")...)
+	return inconclusive(s, append(c.referenceReason(), says, why, "its operator may have given up the port")...)
 }
 
 func portOf(endpoint string) uint16 {
