@@ -21,7 +21,9 @@ func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
 		Network: line.Verdict(), Apps: []AppVerdict{},
 	}
 	for i := range r.Apps {
-		app := judgeApp(rules, newView(&r.Apps[i], &gate, line, pastOf(h, r, &r.Apps[i])))
+		v := newView(&r.Apps[i], &gate, line, pastOf(h, r, &r.Apps[i]))
+		v.incomplete = r.Apps[i].incomplete() || r.Gate.incomplete()
+		app := judgeApp(rules, v)
 		if app.App == PlaceboApp {
 			out.Placebo = &app
 			continue

@@ -45,8 +45,6 @@ type Line struct {
 	UDP443Swallowed, UDP443Farther map[Family]bool
 	// heard is what was answered in the course of the round, after the gate.
 	heard []moment
-	// unheard: some of what neutral hosts said is missing.
-	unheard bool
 	// caprices count the operators of neutral hosts that are hit at random, by how their handshakes die.
 	caprices map[caprice]int
 	// Redirected: another resolver answers over UDP than over TCP at the same address.

@@ -35,12 +35,6 @@ func (m *Measurement) apart() (gate Measurement, again []*Observation) {
 	return gate, again
 }
 
-// CountAgain puts down how many observations there are of hosts that were asked again.
-func (m *Measurement) CountAgain() {
-	_, again := m.apart()
-	m.Again = len(again)
-}
-
 // listen gathers what was heard in the course of the round, after the gate.
 func (l *Line) listen(again []*Observation, apps []Measurement) {
 	conns := map[int]*moment{}
@@ -70,17 +64,11 @@ func overQUIC(o *Observation) bool {
 
 func (o *Observation) ended() time.Time { return o.Started.Add(time.Duration(o.Duration)) }
 
-// unheard is said where what neutral hosts said is not all in evidence.
-const unheard = "what neutral hosts said when they were asked again is not all in this record: the line may have failed"
-
 // faltered says why a failure is the line's as easily as the target's, though the gate had found the line well:
 // neutral hosts that had answered it did not, when something failed; or nothing at all was answered while
 // a step was silent. "" where neither is so, or where no neutral host was
 // asked again on this passage: the gate had none there, or the evidence is older.
 func (l *Line) faltered(o *Observation) string {
-	if l.unheard {
-		return unheard
-	}
 	// A transfer that stalls has brought something, and lasts too long to be asked about.
 	silent := o.Failure == Timeout && o.Operation != Transfer
 	asked, answered, died, meanwhile := false, 0, 0, false

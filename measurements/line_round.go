@@ -5,7 +5,6 @@ package measurements
 func judgeLineOf(r *Round, gate *Measurement, again []*Observation) *Line {
 	l := judgeLine(gate)
 	l.listen(again, r.Apps)
-	l.unheard = len(again) < r.Gate.Again
 	l.readCaprice(gate, again, r.Apps)
 	l.readFlows(gate, r.Apps)
 	l.readGarden(r)

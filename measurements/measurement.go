@@ -23,9 +23,9 @@ type Measurement struct {
 	Observations []Observation `json:"observations"`
 	Skipped      []Skip        `json:"skipped,omitempty"`
 	Hops         []HopScan     `json:"hops,omitempty"`
-	// Again is how many observations of the gate's hosts were made when something failed; one of them that is
-	// missing may be the one that says that it was the line.
-	Again int `json:"again,omitempty"`
+	// Made is how many observations there were when the round ended: one that is missing may be the one that
+	// excuses. 0: nobody counted.
+	Made int `json:"made,omitempty"`
 	// ClockOffset is how far the neutral hosts' clocks were ahead of this machine's in this round; nil
 	// where nobody could tell. It is told for readers: judging goes by the gate's observations.
 	ClockOffset *Seconds `json:"clock_offset,omitempty"`

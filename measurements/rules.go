@@ -65,7 +65,7 @@ func judge(rules []Rule, c *Case) *Finding {
 			if why := c.otherHops(); why != "" && f.State == Blocked {
 				f.Reasons = append(f.Reasons, why)
 			}
-			return doubted(c, weakened(c, unplaced(c, f)))
+			return whole(c, doubted(c, weakened(c, unplaced(c, f))))
 		}
 	}
 	if !c.Failed() {

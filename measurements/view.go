@@ -12,6 +12,8 @@ type view struct {
 	gate    *Measurement
 	history *past
 	targets map[string]TargetInfo
+	// incomplete: observations of this app, or of the gate, are missing.
+	incomplete bool
 
 	proved    map[named]bool              // a verified handshake for this name at this address
 	imposter  map[named]*Observation      // a completed handshake as someone else; the name's own, out of date, is none

@@ -154,7 +154,6 @@ func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 	if p.witnesses != nil {
 		p.witnesses.running.Wait()
 		round.Gate = gate.close()
-		round.Gate.CountAgain()
 		round.Gate.ClockOffset = clock
 	}
 	for _, s := range sheets {
@@ -230,7 +229,7 @@ func (p *Plan) sheet(round measurements.Round, app string) *sheet {
 func (s *sheet) close() measurements.Measurement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.m.Runtime = measurements.Seconds(time.Since(s.m.Started))
+	s.m.Runtime, s.m.Made = measurements.Seconds(time.Since(s.m.Started)), len(s.m.Observations)
 	return s.m
 }
 
