@@ -112,7 +112,7 @@ func (v *view) index(o *Observation) {
 		key := named{o.Name, o.Addr()}
 		if v.line.shook(o) {
 			v.proved[key] = true
-		} else if o.Failure.IsCertificate() && !o.TLS.outOfDate() {
+		} else if o.Failure.IsCertificate() && o.TLS != nil && !o.TLS.outOfDate() { // of which nothing is told, it may be its own
 			v.imposter[key] = o
 		}
 	case AppHandshake:
