@@ -1,4 +1,4 @@
-package main
+package scenarios_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	ms "github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/measurements/ooni"
 	"github.com/telltale-probe/telltale/measurements/ooni/oonitest"
 	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
 )
@@ -52,30 +53,16 @@ func blockedBy(v *ms.RoundVerdict) (out []string) {
 // The evidence is OONI's data format in every world. And no rule gives a signature that it does not list, or
 // more confidence by itself than it says.
 func TestMatrixAgain(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs the matrix")
-	}
 	if underRace {
 		t.Skip("judging is one goroutine's work: there is nothing to race, and it takes minutes")
 	}
-	all, err := scenarios.All()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lab, seen, said, censored, innocent := newLab(), map[string]bool{}, map[string]bool{}, 0, 0
-	for i := range all {
-		ran, err := lab.Run(&all[i])
-		if err != nil {
-			t.Fatal(err)
-		}
+	seen, said, censored, innocent := map[string]bool{}, map[string]bool{}, 0, 0
+	for _, ran := range results(t) {
 		keepTheirWord(t, ran, said)
 		for _, m := range append([]ms.Measurement{ran.Round.Gate}, ran.Round.Apps...) {
-			if err := m.Check(); err != nil {
-				t.Errorf("%s: the evidence on %s would be refused: %v", all[i].Name, m.App, err)
-			}
+			wellFormed(t, ran.Scenario.Name, m)
 		}
-		inFormat(t, &oonitest.Checker{}, all[i].Name, &ran.Round)
-		fresh := all[i].Innocent
+		fresh := ran.Scenario.Innocent
 		for _, by := range blockedBy(&ran.Verdict) {
 			fresh = fresh || !seen[by]
 			seen[by] = true
@@ -83,18 +70,36 @@ func TestMatrixAgain(t *testing.T) {
 		if !fresh {
 			continue
 		}
-		if all[i].Innocent {
+		if ran.Scenario.Innocent {
 			innocent++
 		} else {
 			censored++
 		}
-		t.Run(all[i].Name, func(t *testing.T) { withoutEach(t, ran) })
+		t.Run(ran.Scenario.Name, func(t *testing.T) { withoutEach(t, ran) })
 	}
 	if len(said) < len(ms.Rules)/2 {
 		t.Errorf("only %d of %d rules spoke", len(said), len(ms.Rules))
 	}
 	if censored < 20 || innocent < 40 {
 		t.Errorf("%d censored and %d innocent scenarios; these block: %v", censored, innocent, seen)
+	}
+}
+
+// wellFormed says whether the evidence would be taken, by ourselves and by who reads OONI's data.
+func wellFormed(t *testing.T, world string, m ms.Measurement) {
+	t.Helper()
+	if err := m.Check(); err != nil {
+		t.Errorf("%s: the evidence on %s would be refused: %v", world, m.App, err)
+	}
+	line, err := ooni.Record(m)
+	if err != nil {
+		t.Errorf("%s: %v", world, err)
+		return
+	}
+	var format oonitest.Checker
+	bad := format.Check(line)
+	for _, b := range bad[:min(len(bad), 10)] {
+		t.Errorf("%s, %s: %s", world, m.App, b)
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package scenarios_test
 
 import (
 	"slices"
