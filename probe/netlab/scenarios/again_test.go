@@ -75,7 +75,10 @@ func TestMatrixAgain(t *testing.T) {
 		} else {
 			censored++
 		}
-		t.Run(ran.Scenario.Name, func(t *testing.T) { withoutEach(t, ran) })
+		t.Run(ran.Scenario.Name, func(t *testing.T) {
+			t.Parallel()
+			withoutEach(t, ran)
+		})
 	}
 	if len(said) < len(ms.Rules)/2 {
 		t.Errorf("only %d of %d rules spoke", len(said), len(ms.Rules))
