@@ -196,7 +196,7 @@ func (l *LayerVerdict) weigh(p *record, at, withdrawn time.Time) {
 	s := &p.Open[i]
 	l.Confidence = higher(l.Confidence, s.Counted)
 	twice := l.Endpoints.Failed > 1 && kindOf(l.Signature) != "timeout"
-	if l.Confidence == Likely && !s.again(at) && !twice && at.Sub(withdrawn) < probation {
+	if l.Confidence == Likely && !s.again() && !twice && at.Sub(withdrawn) < probation {
 		l.Confidence, s.Confidence = Suspected, Suspected
 		l.because("a finding that was likely at once was withdrawn here on " + withdrawn.Format(time.DateOnly) + "; this one has to come again")
 	}

@@ -207,7 +207,7 @@ func TestWithdrawnFindings(t *testing.T) {
 	if l := h.look(ConnectionReset, ""); l.Confidence != Likely {
 		t.Fatalf("the first is %s", l.Confidence)
 	}
-	h.at = h.at.Add(15 * time.Minute)
+	h.at = h.at.Add(40 * time.Minute) // whenever one looks again
 	h.looks(24*time.Hour, always("", ""))
 	if l := h.look(ConnectionReset, ""); l.Confidence != Suspected || !strings.Contains(fmt.Sprint(l.Reasons), "withdrawn") {
 		t.Errorf("the next is %s: %v", l.Confidence, l.Reasons)

@@ -59,15 +59,15 @@ func (s *Series) fail(at time.Time, given Confidence, trial, counts bool, p0 flo
 }
 
 // again says whether the finding came more than once, by trials that are no episode of one another.
-func (s *Series) again(at time.Time) bool {
-	return s.Failures >= holds || !s.Run.IsZero() && at.Sub(s.Run) >= Decorrelation
+func (s *Series) again() bool {
+	return s.Failures >= holds || !s.Run.IsZero() && s.Failed.Sub(s.Run) >= Decorrelation
 }
 
 // pass takes in that the layer was ok, and says whether the series is over: dropped where nothing is
 // left of the suspicion, ended where a finding stood and the mirrored test says that it no longer does.
 // Withdrawn is what was likely at its first failure, and came to no second.
 func (s *Series) pass(at time.Time, counts bool, p0 float64) (over, withdrawn bool) {
-	withdrawn = s.Standing && s.Confidence == Likely && !s.again(at)
+	withdrawn = s.Standing && s.Confidence == Likely && !s.again()
 	s.Run = time.Time{}
 	if s.Passed.IsZero() {
 		s.Passed = at
