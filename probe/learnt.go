@@ -121,10 +121,13 @@ func echoes(h http.Header, learn func(netip.Addr)) {
 // Resting is what the ledger knows, as it may be kept: without places that are our own, to which a resolver's lie
 // may have led. Nobody is under a penalty there.
 func (p *Plan) Resting() []schedule.Entry {
+	return slices.DeleteFunc(p.Ledger.Snapshot(), func(e schedule.Entry) bool { return p.ours(e.Endpoint.Addr()) })
+}
+
+// ours says whether an address is our own, as far as the rounds until now have found out.
+func (p *Plan) ours(a netip.Addr) bool {
+	a = plain(a)
 	learnt := p.Learnt()
-	return slices.DeleteFunc(p.Ledger.Snapshot(), func(e schedule.Entry) bool {
-		a := plain(e.Endpoint.Addr())
-		return p.scrubber != nil && p.scrubber.Ours(a) ||
-			learnt != nil && slices.Contains(learnt.Addresses, netip.PrefixFrom(a, a.BitLen()))
-	})
+	return p.scrubber != nil && p.scrubber.Ours(a) ||
+		learnt != nil && slices.Contains(learnt.Addresses, netip.PrefixFrom(a, a.BitLen()))
 }

@@ -20,11 +20,13 @@ type Memory struct {
 // mostLocated bounds what is taken over of scans. Chosen by us: several times the endpoints of a large catalogue.
 const mostLocated = 4096
 
-// Memory gives what Recall needs.
+// Memory gives what Recall needs: without endpoints that are our own, as Resting does.
 func (p *Plan) Memory() Memory {
 	p.located.mu.Lock()
-	defer p.located.mu.Unlock()
-	return Memory{p.Rotation, maps.Clone(p.located.at)}
+	at := maps.Clone(p.located.at)
+	p.located.mu.Unlock()
+	maps.DeleteFunc(at, func(ep netip.AddrPort, _ time.Time) bool { return p.ours(ep.Addr()) })
+	return Memory{p.Rotation, at}
 }
 
 // Recall puts the memory of an earlier process in place of this one's; nil is that there is none: whose turn it is

@@ -221,7 +221,7 @@ func (c *corpus) outputs(t *testing.T) map[string][]byte {
 	var table bytes.Buffer
 	printTable(&table, &c.verdict)
 	add("the table", table.Bytes(), nil)
-	for _, name := range []string{stateHistory, stateMetrics, stateLedger, stateBudget} {
+	for _, name := range []string{stateHistory, stateMetrics, stateLedger, stateBudget, stateTurns} {
 		var state json.RawMessage
 		err := c.store.LoadState(name, &state)
 		add("the store's "+name, append(state, strings.Repeat(" ", 100)...), err)

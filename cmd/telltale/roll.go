@@ -15,9 +15,9 @@ import (
 )
 
 // telling are the documents out of which what was pushed before would be pushed again: when a block began,
-// when the last round ended, which series there were.
+// when the last round ended, which series there were, whose turn it is.
 func telling() []string {
-	return append([]string{stateHistory, stateMetrics}, remotewrite.Remembered...)
+	return append([]string{stateHistory, stateMetrics, stateTurns}, remotewrite.Remembered...)
 }
 
 // roll makes another vantage of this one for whoever receives what is pushed, and gives its id. Nothing that

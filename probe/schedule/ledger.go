@@ -95,7 +95,7 @@ func (l *Ledger) Snapshot() []Entry {
 	}
 	for a, list := range l.penalties {
 		for _, c := range list.since(now, l.window()) {
-			entries = append(entries, Entry{Place: Place{counted, netip.AddrPortFrom(a, 0)}, Failed: c.last, Since: c.first, Penalty: c.sum})
+			entries = append(entries, Entry{Place: Place{counted, netip.AddrPortFrom(a, 0)}, Failed: c.last, Since: c.first, Penalty: c.sum, Untold: c.untold})
 		}
 	}
 	slices.SortFunc(entries, func(a, b Entry) int {
@@ -116,7 +116,7 @@ func (l *Ledger) Restore(entries []Entry) {
 		switch {
 		case now.Sub(failed) >= l.window(), l.residual == 0 && e.Transport == counted:
 		case e.Transport == counted && e.Penalty > 0:
-			l.join(e.address(), penalty{earlier(e.Since, failed), failed, min(e.Penalty, l.window())})
+			l.join(e.address(), penalty{earlier(e.Since, failed), failed, min(e.Penalty, l.window()), e.Untold})
 		case e.Transport == counted:
 			l.count(e.address(), failed)
 		case !ok || failed.After(known.at):

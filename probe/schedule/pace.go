@@ -40,7 +40,7 @@ func (l *Ledger) Due(f Following, places ...Place) time.Time {
 	defer l.mu.Unlock()
 	now := time.Now()
 	s := l.state(now, f.Since, places)
-	if s.addresses == 0 {
+	if s.addresses == 0 || l.residual == 0 {
 		return time.Time{}
 	}
 	looks := max(int(l.allowance()/l.residual), 1) // of a window, at one address

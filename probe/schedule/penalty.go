@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"math"
 	"net/netip"
 	"time"
 )
@@ -26,6 +27,7 @@ func (l *Ledger) allowance() time.Duration { return l.window() / penaltyPart }
 type penalty struct {
 	first, last time.Time
 	sum         time.Duration
+	untold      bool // see Hush
 }
 
 // penalties are an address's, in order.
@@ -56,7 +58,7 @@ func (ps penalties) last() time.Time {
 
 // count notes a failure at an address. Failures that come within the residual time of each other share it.
 func (l *Ledger) count(a netip.Addr, failed time.Time) {
-	l.join(a, penalty{failed, failed, l.price(l.penalties[a], failed)})
+	l.join(a, penalty{first: failed, last: failed, sum: l.price(l.penalties[a], failed)})
 }
 
 // price is what a failure adds to the penalties: less than the residual time where one runs already.
@@ -72,7 +74,7 @@ func (l *Ledger) price(ps penalties, failed time.Time) time.Duration {
 func (l *Ledger) join(a netip.Addr, c penalty) {
 	list := l.penalties[a].since(time.Now(), l.window())
 	switch n := len(list) - 1; {
-	case n < 0 || c.last.Sub(list[n].first) >= l.window()/cells:
+	case n < 0 || c.last.Sub(list[n].first) >= l.window()/cells || c.untold != list[n].untold:
 		list = append(list[:n+1:n+1], c)
 	default:
 		list[n].first = earlier(list[n].first, c.first)
@@ -101,19 +103,24 @@ func (l *Ledger) Exhausted(p Place) bool {
 func (l *Ledger) Share(p Place) float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.share(l.penalties[p.address()])
+	return float64(l.penalties[p.address()].since(time.Now(), l.window()).sum()) / float64(l.window())
 }
 
-// WorstShare is the share of the address that has the greatest; 0 where nothing failed.
-func (l *Ledger) WorstShare() (worst float64) {
+// WorstShare is the share of the address that has the greatest; 0 where nothing failed. Unlike Share it is told to
+// others: it is in thousandths, rounded up, so that it is no number by which one vantage is known again, and
+// leaves out what is not to be told (Hush).
+func (l *Ledger) WorstShare() float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	worst, now := time.Duration(0), time.Now()
 	for _, list := range l.penalties {
-		worst = max(worst, l.share(list))
+		sum := time.Duration(0)
+		for _, c := range list.since(now, l.window()) {
+			if !c.untold {
+				sum += c.sum
+			}
+		}
+		worst = max(worst, sum)
 	}
-	return worst
-}
-
-func (l *Ledger) share(ps penalties) float64 {
-	return float64(ps.since(time.Now(), l.window()).sum()) / float64(l.window())
+	return math.Ceil(1000*float64(worst)/float64(l.window())) / 1000
 }

@@ -30,7 +30,10 @@ func TestPenaltyIsBounded(t *testing.T) {
 				again := NewLedger(residual)
 				again.Restore(l.Snapshot())
 				l = again
-				worst = max(worst, l.WorstShare())
+				worst = max(worst, l.Share(at))
+				if told := l.WorstShare(); told < l.Share(at) || told > l.Share(at)+0.001 {
+					t.Fatalf("told of %v, it is %v", told, l.Share(at))
+				}
 				time.Sleep(residual/3 + time.Duration(rnd.Int64N(int64(residual))))
 			}
 			real := mostInWindow(failed, residual, l.window())
@@ -90,6 +93,35 @@ func TestPenaltyIsAnAddressOwn(t *testing.T) {
 		}
 		if none := NewLedger(0); func() bool { none.Fail(a); return none.Exhausted(a) }() {
 			t.Error("without a residual time there is no penalty")
+		}
+	})
+}
+
+// What was hushed still bounds what may fail, and nobody is told of it; what fails afterwards is told.
+func TestHushedPenaltiesAreNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Place{Transport: "tcp", Endpoint: netip.MustParseAddrPort("192.0.2.1:443")}
+		l := NewLedger(10 * time.Minute)
+		for range 6 {
+			l.Fail(p)
+			time.Sleep(11 * time.Minute)
+		}
+		told := l.Snapshot()
+		Hush(told)
+		hushed := NewLedger(10 * time.Minute)
+		hushed.Restore(told)
+		again := NewLedger(10 * time.Minute)
+		again.Restore(hushed.Snapshot()) // another start
+		for name, l := range map[string]*Ledger{"hushed": hushed, "after a restart": again} {
+			if l.WorstShare() != 0 || l.Share(p) < 0.04 {
+				t.Errorf("%s: tells of %v, it is %v", name, l.WorstShare(), l.Share(p))
+			}
+		}
+		if again.Fail(p); again.WorstShare() != 0.007 {
+			t.Errorf("one more failure: tells of %v", again.WorstShare())
+		}
+		if time.Sleep(11 * time.Minute); !again.Exhausted(p) {
+			t.Errorf("eight failures may come in a day: %v", again.Share(p))
 		}
 	})
 }
