@@ -87,6 +87,7 @@ func SimulateOutcomes(o OutcomeOptions) OutcomeReport {
 	began := time.Now()
 	out := OutcomeReport{Vantages: o.Seeds, False: map[ms.Confidence]int{}, Signatures: map[ms.Signature]int{}}
 	var mu sync.Mutex
+	visited, stop := o.tell()
 	o.side(o.Seeds, func(i int) {
 		f := falsehoods{seen: map[string]*episode{}, confidence: map[ms.Confidence]int{}, signatures: map[ms.Signature]int{}}
 		visits, took, penalty := int64(0), time.Duration(0), 0.0
@@ -97,7 +98,7 @@ func SimulateOutcomes(o OutcomeOptions) OutcomeReport {
 			for share := o.TargetRounds / int64(o.Seeds); v.visits < share; {
 				v.step()
 				if v.visits-told >= tellEvery {
-					o.Told("visits", int(v.visits-told), int(o.TargetRounds))
+					visited <- int(v.visits - told)
 					told = v.visits
 				}
 				penalty = max(penalty, v.ledger.WorstShare())
@@ -116,6 +117,7 @@ func SimulateOutcomes(o OutcomeOptions) OutcomeReport {
 			out.Signatures[s] += n
 		}
 	})
+	stop()
 	if o.Onsets > 0 {
 		out.Onsets = o.onsets()
 	}
@@ -125,6 +127,18 @@ func SimulateOutcomes(o OutcomeOptions) OutcomeReport {
 
 // tellEvery is after how many visits it is told: some hundredths of a second.
 const tellEvery = 1 << 14
+
+// tell passes counts of visits on to Told, which keeps real time and must not be called in a bubble.
+func (o *OutcomeOptions) tell() (visited chan<- int, stop func()) {
+	counts := make(chan int)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := range counts {
+			o.Told("visits", n, int(o.TargetRounds))
+		}
+	})
+	return counts, func() { close(counts); wg.Wait() }
+}
 
 // side runs f for 0 to n-1, as many at a time as was asked for.
 func (o *OutcomeOptions) side(n int, f func(int)) {
