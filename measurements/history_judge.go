@@ -48,13 +48,20 @@ func seriesKey(app, target string, l Layer, f Family, s Signature) seriesID {
 }
 
 // found says whether the finding came again and again, without a success in between, for at least the time
-// of an episode: what was found a few minutes ago is the same failure still.
+// of an episode: what was found a few minutes ago is the same failure still. After a short outage a success in between
+// makes it two, of which the later needs a cause of its own: a block that lets some through is found by that.
 func (p *past) found(id seriesID, episode time.Duration) bool {
 	if p == nil || p.places[id.placeKey] == nil {
 		return false
 	}
 	return slices.ContainsFunc(p.places[id.placeKey].Open, func(s Series) bool {
-		return s.Signature == id.signature && !s.Run.IsZero() && p.at.Sub(s.Run) >= episode
+		if s.Signature != id.signature {
+			return false
+		}
+		if episode <= shortOutage {
+			return p.at.Sub(s.Onset) >= episode && (s.Failures >= holds || !s.Run.IsZero())
+		}
+		return !s.Run.IsZero() && p.at.Sub(s.Run) >= episode
 	})
 }
 

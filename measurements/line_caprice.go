@@ -3,9 +3,9 @@ package measurements
 import "fmt"
 
 // How many operators' neutral hosts die and answer in one round: one is enough for a doubt, since a censor may have
-// it on its list, in one family or for one shape of hello; two are the line's way, and excuse what the target
-// met once and passed beside; of three, and the gate has about ten, nothing can be told from it. Chosen by us.
-const capricious, wild = 2, 3
+// it on its list, in one family or for one shape of hello; two are the line's way, and nothing can be told from it.
+// Chosen by us.
+const wild = 2
 
 // caprice is a way to die that hits neutral hosts here now and then, whatever their name.
 type caprice struct {
@@ -60,7 +60,7 @@ func (l *Line) readCaprice(gate *Measurement, again []*Observation, apps []Measu
 
 // doubted takes a finding back where handshakes with neutral hosts die in the same way by chance: control N
 // may have been spared as easily as the target was hit. What the target's name met each time is a suspicion
-// still, if few of them do.
+// still, if one of them does.
 func doubted(c *Case, f *Finding) *Finding {
 	if f.State != Blocked || f.Confidence == Confirmed || c.T == nil {
 		return f
@@ -70,22 +70,8 @@ func doubted(c *Case, f *Finding) *Finding {
 		return f
 	}
 	reasons := append(f.Reasons, fmt.Sprintf("handshakes with neutral hosts of %d operators die in the same way in this round, and pass at other moments: chance may have hit the target and spared the control", n))
-	if n >= wild || n >= capricious && c.passesToo() {
+	if n >= wild {
 		return &Finding{State: Inconclusive, Signature: f.Signature, Rule: f.Rule, Reasons: reasons}
 	}
 	return &Finding{State: Blocked, Signature: f.Signature, Confidence: Suspected, Rule: f.Rule, Reasons: reasons}
-}
-
-// passesToo says whether the same step of the target passed in this round, at another address, in the other family or
-// in another shape.
-func (c *Case) passesToo() bool {
-	if c.Passed != nil {
-		return true
-	}
-	for _, d := range c.all {
-		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Name == c.Name && (!d.Failed() || d.Passed != nil) {
-			return true
-		}
-	}
-	return false
 }

@@ -36,7 +36,7 @@ type replacement struct {
 	jitter   float64
 }
 
-// Replace takes another plan, and another pace, from the next round on. What the plan before remembers goes
+// Replace takes another plan, and another pace, from the end of the running round on. What the plan before remembers goes
 // over: what rests, what was spent, what is suspected, whose turn it is.
 func (w *Watch) Replace(next *Plan, interval time.Duration, jitter float64) {
 	w.mu.Lock()
@@ -66,6 +66,9 @@ func (w *Watch) Run(ctx context.Context) measurements.Round {
 	w.Plan.Spread, w.begun = spread, true
 	return round
 }
+
+// Skip lets a round that was due pass.
+func (w *Watch) Skip() { w.started = time.Now() }
 
 // Learn judges a round and takes it in.
 func (w *Watch) Learn(round *measurements.Round) measurements.RoundVerdict {

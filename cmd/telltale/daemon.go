@@ -132,6 +132,7 @@ func (d *daemon) round(ctx context.Context) (agreed bool) {
 	defer end()
 	if !d.begin(end) {
 		d.metrics.RoundSkipped(metrics.SkipConsent)
+		d.watch.Skip()
 		return false
 	}
 

@@ -68,7 +68,8 @@ func without(wanted func(*measurements.Observation) bool) func(*measurements.Rou
 	}
 }
 
-// A measurement without its control, or without its gate, is inconclusive; the whole one is a block.
+// A measurement without its control, or without its gate, or of which anything else is missing, is inconclusive; the
+// whole one is a block.
 func TestJudgeNeedsControls(t *testing.T) {
 	for what, test := range map[string]struct {
 		edit    func(*measurements.Round)
@@ -77,7 +78,7 @@ func TestJudgeNeedsControls(t *testing.T) {
 		"whole":                 {asMeasured, true},
 		"without control N":     {without(func(o *measurements.Observation) bool { return o.Control == measurements.N }), false},
 		"without the gate":      {func(r *measurements.Round) { r.Gate.Observations = nil }, false},
-		"without any connect":   {without(func(o *measurements.Observation) bool { return o.Operation == measurements.Connect }), true},
+		"without any connect":   {without(func(o *measurements.Observation) bool { return o.Operation == measurements.Connect }), false},
 		"without any resolving": {without(func(o *measurements.Observation) bool { return o.Operation == measurements.Resolve }), false},
 	} {
 		code, out, errs := telltale(t, string(evidenceOf(t, "tls-reset-by-name", test.edit)), "judge", "-")
