@@ -51,6 +51,9 @@ func (n Network) own() (own privacy.Own) {
 func ownOfMachine() (own privacy.Own) {
 	all, _ := net.Interfaces()
 	for i := range all {
+		if all[i].Flags&net.FlagLoopback != 0 {
+			continue // no line leads there: a server keeps its services' addresses on it, and they are what it serves
+		}
 		own.MACs = append(own.MACs, all[i].HardwareAddr)
 		addrs, _ := all[i].Addrs()
 		for _, at := range addrs {

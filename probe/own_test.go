@@ -63,7 +63,7 @@ func TestVocabularyIsNobodys(t *testing.T) {
 	}
 }
 
-// The real machine has addresses, and says all of them; another internet says what it knows itself.
+// The real machine has addresses, and says all of them but loopback's; another internet says what it knows itself.
 func TestOwnNow(t *testing.T) {
 	t.Parallel()
 	own := Host{}.OwnNow()
@@ -73,7 +73,7 @@ func TestOwnNow(t *testing.T) {
 	}
 	for _, a := range addrs {
 		p, err := netip.ParsePrefix(a.String())
-		if err != nil || !slices.Contains(own.Addresses, p) {
+		if err != nil || slices.Contains(own.Addresses, p) == p.Addr().IsLoopback() {
 			t.Errorf("%v is not in %v: %v", a, own.Addresses, err)
 		}
 	}
