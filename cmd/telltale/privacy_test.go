@@ -83,6 +83,24 @@ func leaksInJSON(t *testing.T, b []byte) []string {
 	return slices.Compact(out)
 }
 
+// lines are a log's.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // post takes whatever is pushed, in plain.
 type post struct {
 	mu    sync.Mutex
@@ -112,7 +130,7 @@ func (p *post) evidence(_ http.ResponseWriter, r *http.Request) {
 type corpus struct {
 	*daemon
 	cfg     *config.Config
-	said    *bytes.Buffer
+	said    *lines
 	posted  *post
 	verdict measurements.RoundVerdict
 	seen    measurements.Round
@@ -124,7 +142,7 @@ func newCorpus(t *testing.T) *corpus {
 	cfg.Placebo.Targets, cfg.Consent, cfg.Timeout, cfg.Parallel, cfg.Residual = nil, time.Now(), 2*time.Second, 64, time.Hour
 	w := newTalkative(t, netlab.Options{Controls: cfg.Controls, Trusted: cfg.Trusted, Access: netlab.Link{Latency: time.Millisecond}})
 	cfg.Apps = []probe.App{w.app()}
-	c := &corpus{cfg: cfg, said: &bytes.Buffer{}, posted: &post{plain: map[string][]byte{}}}
+	c := &corpus{cfg: cfg, said: &lines{}, posted: &post{plain: map[string][]byte{}}}
 	mux := http.NewServeMux()
 	mux.Handle("/write", remote.NewWriteHandler(c.posted, remote.MessageTypes{remote.WriteV2MessageType}))
 	mux.HandleFunc("/evidence", c.posted.evidence)
@@ -203,7 +221,7 @@ func (c *corpus) mutter(t *testing.T) {
 // outputs are all that leaves the daemon, and all that it keeps, by name.
 func (c *corpus) outputs(t *testing.T) map[string][]byte {
 	t.Helper()
-	out := map[string][]byte{"the log": c.said.Bytes()}
+	out := map[string][]byte{"the log": []byte(c.said.String())}
 	add := func(name string, b []byte, err error) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -2,6 +2,7 @@ package privacy
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/telltale-probe/telltale/measurements"
 )
@@ -27,8 +28,9 @@ func (s *Scrubber) begin(r *measurements.Round, learnt []netip.Addr) *pass {
 		stands:   map[netip.Addr]netip.Addr{}, taken: map[netip.Addr]bool{},
 		homes: map[*measurements.TLS]bool{}, keys: map[string]bool{}, whole: map[*byte]bool{}, cache: map[string]string{},
 	}
-	ours := newAddresses(s.own, s.known)
-	for _, a := range believed(r, learnt) {
+	servers := proved(r)
+	ours := newAddresses(s.own, append(slices.Clip(s.known), laboratory(servers)...))
+	for _, a := range believed(servers, r, learnt) {
 		if ours.may(a) {
 			ours.exact[a] = true
 			p.found.Addresses = append(p.found.Addresses, netip.PrefixFrom(a, a.BitLen()))
@@ -42,24 +44,46 @@ func (s *Scrubber) begin(r *measurements.Round, learnt []netip.Addr) *pass {
 	return p
 }
 
-// believed are those of the learnt addresses that may be ours: public ones at which nobody has proved to be a
-// server, which no trusted resolver gives for a name.
-func believed(r *measurements.Round, learnt []netip.Addr) []netip.Addr {
-	servers := map[netip.Addr]bool{}
+// proved are the addresses at which somebody proved to be an app's server.
+func proved(r *measurements.Round) map[netip.Addr]bool {
+	out := map[netip.Addr]bool{}
 	for o := range observations(r) {
-		switch {
-		case o.DNS != nil && o.Control == measurements.D && o.DNS.Resolver != measurements.SystemResolver:
+		if o.OK() && (o.TLS != nil || o.App != nil && o.App.Proof == measurements.ProvedIdentity) {
+			out[plain(o.Addr())] = true
+		}
+	}
+	return out
+}
+
+// documentation are addresses that nobody is given (RFC 5737, RFC 3849, RFC 9637).
+var documentation = prefixes("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+
+// laboratory lists the servers that are a laboratory's: it may have them on this very machine, and compares what is
+// said of them with others. Their addresses tell nobody anything.
+func laboratory(servers map[netip.Addr]bool) (out []netip.Addr) {
+	for a := range servers {
+		if slices.ContainsFunc(documentation, func(p netip.Prefix) bool { return p.Contains(a) }) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// believed are those of the learnt addresses that may be ours: public ones at which nobody has proved to be a
+// server, and which no trusted resolver gives for a name.
+func believed(servers map[netip.Addr]bool, r *measurements.Round, learnt []netip.Addr) []netip.Addr {
+	given := map[netip.Addr]bool{}
+	for o := range observations(r) {
+		if o.DNS != nil && o.Control == measurements.D && o.DNS.Resolver != measurements.SystemResolver {
 			for _, a := range o.DNS.Addresses {
-				servers[plain(a)] = true
+				given[plain(a)] = true
 			}
-		case o.OK() && o.TLS != nil, o.OK() && o.App != nil && o.App.Proof == measurements.ProvedIdentity:
-			servers[plain(o.Addr())] = true
 		}
 	}
 	var out []netip.Addr
 	for _, a := range learnt {
 		a = plain(a)
-		if !servers[a] && a.IsValid() && (kindOf(a) == public4 || kindOf(a) == public6) {
+		if !servers[a] && !given[a] && a.IsValid() && (kindOf(a) == public4 || kindOf(a) == public6) {
 			out = append(out, a)
 		}
 	}

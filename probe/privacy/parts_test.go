@@ -273,6 +273,20 @@ func TestLearntAddresses(t *testing.T) {
 	}
 }
 
+// A laboratory may have its servers on this very machine, at addresses for documentation: what has proved to be a
+// server there is none of ours. At any other address it may be a relay at home.
+func TestLaboratory(t *testing.T) {
+	t.Parallel()
+	for endpoint, stays := range map[string]bool{"203.0.113.9:443": true, "[2001:db8:aaaa:1::7]:443": true, "192.168.1.7:443": false} {
+		for _, failure := range []measurements.Failure{"", measurements.ConnectionReset} {
+			o := measurements.Observation{Operation: measurements.TLSHandshake, Endpoint: endpoint, Failure: failure, TLS: &measurements.TLS{}}
+			if got := one(scrubber(), o).Endpoint; (got == endpoint) != (stays && failure == "") {
+				t.Errorf("%s, %q: %s", endpoint, failure, got)
+			}
+		}
+	}
+}
+
 // An address that is ours is replaced by one of its kind, the same throughout, and another for another.
 func TestStandIns(t *testing.T) {
 	t.Parallel()

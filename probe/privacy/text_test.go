@@ -153,9 +153,9 @@ func TestTextIsQuick(t *testing.T) {
 	s := scrubber()
 	begun := time.Now()
 	for _, part := range []string{":", ".", "1.", "a:", "1:2.", "->", "%", "%3a", "&#", "A", "aa:", "1.2.3.4:", "::", "lan.", ".lan", "192.168.1.7", "annas-laptop", "x.mueller.example."} {
-		_ = s.Text(strings.Repeat(part, 64<<10/len(part)))
+		_ = s.Text(strings.Repeat(part, mostBody/len(part)))
 	}
-	if d := time.Since(begun); d > 20*time.Second {
+	if d := time.Since(begun); d > time.Minute {
 		t.Errorf("it took %v", d)
 	}
 }
