@@ -45,5 +45,10 @@ func (n *Network) loses(l Link, at time.Time) bool {
 			return true
 		}
 	}
+	for box := l.box; box != nil; box = box.next {
+		if (box.until.IsZero() || at.Before(box.until)) && n.chance(box.share) {
+			return true
+		}
+	}
 	return n.chance(l.Loss)
 }

@@ -123,6 +123,14 @@ func (r *Rule) ends() bool {
 	return !r.impairs() && r.Action != Pass && r.Action != Intercept && r.Action != Imposter && r.Action != DNSRedirect
 }
 
+// endOf is when the window of a rule ends, zero for never.
+func (n *Network) endOf(r *Rule) time.Time {
+	if r.Until == 0 {
+		return time.Time{}
+	}
+	return n.start.Add(r.Until)
+}
+
 // done is under what a flow remembers that a rule has impaired it: the rules see each datagram, and a
 // loss of 5 % must not become one of 10 % with the second.
 func (r *Rule) done() string { return r.ID + " done" }
@@ -139,7 +147,7 @@ func (f *flow) impair(r *Rule) {
 		if share == 0 {
 			share = 1
 		}
-		f.link.Loss = 1 - (1-f.link.Loss)*(1-share)
+		f.link.box = &lossy{share, f.n.endOf(r), f.link.box}
 	default:
 		f.cut = r
 	}

@@ -268,6 +268,23 @@ func TestRulesInTime(t *testing.T) {
 	})
 }
 
+// A SYN that a dead line swallows is sent again, and arrives when the line is back.
+func TestLossEndsInTime(t *testing.T) {
+	onWire(t, far, func(t *testing.T, n *Network) {
+		n.serveTLS(t, edge, "a.org")
+		n.Censor(Rule{ID: "dead", Action: Lose, Until: 500 * time.Millisecond})
+		began := time.Now()
+		c, err := n.shake(t, edge, small("a.org"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if took := time.Since(began); took < synTimeout || took > 2*synTimeout {
+			t.Errorf("it took %v, want one retransmission", took)
+		}
+	})
+}
+
 // The first rule that decides does; those that impair go along with it.
 func TestOrderOfRules(t *testing.T) {
 	onWire(t, far, func(t *testing.T, n *Network) {

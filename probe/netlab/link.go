@@ -24,8 +24,17 @@ type Link struct {
 	Full float64
 
 	bursty float64 // share lost in bursts, of a whole path
+	box    *lossy  // on the way, that loses packets of its own; nil for none
 
 	near, far *queue // what waits before the access line, and before the path behind it; nil where nothing does
+}
+
+// lossy is a box that loses a share of what passes it, up to a time: a segment that is sent again later passes. Zero:
+// it never ends.
+type lossy struct {
+	share float64
+	until time.Time
+	next  *lossy // another box
 }
 
 // queue is one stretch's two transmitters, each with a drop-tail buffer before it. A stretch has its
