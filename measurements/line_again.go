@@ -36,9 +36,13 @@ func (m *Measurement) apart() (gate Measurement, again []*Observation) {
 }
 
 // listen gathers what was heard in the course of the round, after the gate.
-func (l *Line) listen(again []*Observation, apps []Measurement) {
+func (l *Line) listen(gate *Measurement, again []*Observation, apps []Measurement) {
 	conns := map[int]*moment{}
+	well := gate.answered()
 	for _, o := range again { // each is asked on a connection of its own: the last step tells how it ended
+		if !well[answerer{o.Target, o.Family, overQUIC(o)}] {
+			continue
+		}
 		h := conns[o.Conn]
 		if h == nil {
 			h = &moment{family: o.Family, quic: overQUIC(o), from: o.Started, shook: true, again: true}
@@ -56,6 +60,25 @@ func (l *Line) listen(again []*Observation, apps []Measurement) {
 			}
 		}
 	}
+}
+
+// answerer is a neutral host on one passage.
+type answerer struct {
+	host   string
+	family Family
+	quic   bool
+}
+
+// answered are the hosts with which the gate completed a handshake. Others may be asked again too, and their
+// silence tells nothing new.
+func (m *Measurement) answered() map[answerer]bool {
+	out := map[answerer]bool{}
+	for i := range m.Observations {
+		if o := &m.Observations[i]; o.OK() && (o.Operation == TLSHandshake || o.Operation == QUICHandshake) {
+			out[answerer{o.Target, o.Family, overQUIC(o)}] = true
+		}
+	}
+	return out
 }
 
 func overQUIC(o *Observation) bool {

@@ -7,7 +7,7 @@ import (
 
 // asked is a neutral host that was asked again, some time after the round's begin.
 func askedAgain(at time.Duration, conn int, f Failure) *Observation {
-	return &Observation{Again: true, Conn: conn, Operation: TLSHandshake, Family: IPv4, Failure: f, Started: begin.Add(at), Duration: Seconds(50 * time.Millisecond)}
+	return &Observation{Target: "well", Again: true, Conn: conn, Operation: TLSHandshake, Family: IPv4, Failure: f, Started: begin.Add(at), Duration: Seconds(50 * time.Millisecond)}
 }
 
 var begin = time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)
@@ -17,6 +17,12 @@ func TestFaltered(t *testing.T) {
 	reset := &Observation{Operation: TLSHandshake, Family: IPv4, Failure: ConnectionReset, Started: begin.Add(5 * time.Second), Duration: Seconds(time.Second)}
 	silent := &Observation{Operation: Connect, Family: IPv4, Failure: Timeout, Started: begin.Add(5 * time.Second), Duration: Seconds(10 * time.Second)}
 	passed := Observation{Operation: Connect, Family: IPv4, Started: begin.Add(7 * time.Second), Duration: Seconds(time.Millisecond)}
+	gate := &Measurement{Observations: []Observation{{Target: "well", Operation: TLSHandshake, Family: IPv4}, {Target: "ill", Operation: TLSHandshake, Family: IPv4, Failure: ConnectionReset}}}
+	ill := func(conn int) *Observation {
+		o := askedAgain(6*time.Second, conn, ConnectionReset)
+		o.Target = "ill"
+		return o
+	}
 	late, other := passed, passed
 	late.Started, other.Family = begin.Add(14*time.Second), IPv6
 	for _, tt := range []struct {
@@ -36,10 +42,11 @@ func TestFaltered(t *testing.T) {
 		{"silence, and nothing was answered meanwhile", silent, []*Observation{askedAgain(15*time.Second, 1, "")}, nil, true},
 		{"silence, and an answer at its very end", silent, []*Observation{askedAgain(15*time.Second, 1, "")}, []Observation{late}, true},
 		{"silence, and an answer in the other family", silent, []*Observation{askedAgain(15*time.Second, 1, "")}, []Observation{other}, true},
+		{"who had died before the apps says nothing new", reset, []*Observation{ill(1), ill(2)}, nil, false},
 		{"silence of older evidence", silent, nil, nil, false},
 	} {
 		l := &Line{}
-		l.listen(tt.again, []Measurement{{Observations: tt.apps}})
+		l.listen(gate, tt.again, []Measurement{{Observations: tt.apps}})
 		if got := l.faltered(tt.of); (got != "") != tt.want {
 			t.Errorf("%s: %q", tt.name, got)
 		}

@@ -4,7 +4,7 @@ package measurements
 // seen. What the apps say of themselves excuses the line of nothing, and blames it for nothing alone.
 func judgeLineOf(r *Round, gate *Measurement, again []*Observation) *Line {
 	l := judgeLine(gate)
-	l.listen(again, r.Apps)
+	l.listen(gate, again, r.Apps)
 	l.readCaprice(gate, again, r.Apps)
 	l.readFlows(gate, r.Apps)
 	l.readGarden(r)

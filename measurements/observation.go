@@ -155,8 +155,8 @@ type Observation struct {
 	Trial   int     `json:"trial,omitempty"`   // N and T of one trial share it; 0 outside a trial
 	Conn    int     `json:"conn,omitempty"`    // steps on one connection share it
 	Origin  Origin  `json:"origin,omitempty"`  // how we came by the address
-	// Again: of a neutral host that had answered the gate, asked once more because something failed, or was
-	// silent for long, at that moment.
+	// Again: of a neutral host whose handshake the gate saw answered or killed, asked once more because
+	// something failed, or was silent for long, at that moment.
 	Again bool `json:"again,omitempty"`
 
 	Operation Operation `json:"operation"`

@@ -18,6 +18,9 @@ const (
 	// witnessPause is how long the last answer of neutral hosts stands for what fails next: no longer than
 	// silentFor, so that one falls into every long silence.
 	witnessPause = silentFor
+	// failurePause is that for what fails at once: a round in which everything is reset is over in a few
+	// seconds, and whether resets hit whom they like shows only in several questions. Chosen by us.
+	failurePause = time.Second
 	// How many operators' hosts are asked at once: of a failure two, since one has troubles of its own; of
 	// a silence, in which any answer tells that the line is not dead, one.
 	askedOfFailure, askedOfSilence = 2, 1
@@ -32,14 +35,15 @@ type passage struct {
 	quic   bool
 }
 
-// witnesses are the neutral hosts that answered the gate. They are asked again whenever something fails, or is
-// silent for long: the gate's own word is as old as the round, and a line that dies, or a portal that
-// closes, in the course of it looks like everybody's block.
+// witnesses are the neutral hosts whose handshakes the gate saw answered, or killed. They are asked again whenever
+// something fails, or is silent for long: the gate's own word is as old as the round, and a line that dies, a
+// portal that closes, or a box that kills at random looks like everybody's block in the course of it.
 type witnesses struct {
 	ask func(by passage, host string, ep netip.AddrPort) (answered bool)
 
 	mu      sync.Mutex
 	ready   map[passage][]witness
+	silent  map[passage][]witness // did not answer the last time
 	asked   map[passage]time.Time
 	running sync.WaitGroup
 }
@@ -50,9 +54,10 @@ type witness struct {
 	turns          int
 }
 
-// witnesses takes those that answered out of the gate's measurement, in random order.
+// newWitnesses takes those that answered, or died of something else than silence, out of the gate's measurement, in
+// random order.
 func (p *Plan) newWitnesses(ctx context.Context, gate *sheet, m *measurements.Measurement) *witnesses {
-	w := &witnesses{ready: map[passage][]witness{}, asked: map[passage]time.Time{}}
+	w := &witnesses{ready: map[passage][]witness{}, silent: map[passage][]witness{}, asked: map[passage]time.Time{}}
 	w.ask = func(by passage, host string, ep netip.AddrPort) bool { return p.askAgain(ctx, gate, by, host, ep) }
 	operators := map[string]string{}
 	for _, t := range m.Targets {
@@ -64,13 +69,18 @@ func (p *Plan) newWitnesses(ctx context.Context, gate *sheet, m *measurements.Me
 		ep, err := netip.ParseAddrPort(o.Endpoint)
 		by := passageOf(o)
 		place := schedule.Place{Transport: by.transport(), Endpoint: ep}
-		if err != nil || !o.OK() || o.Operation != measurements.TLSHandshake && o.Operation != measurements.QUICHandshake || seen[place] {
+		if err != nil || !o.OK() && !killed(o) || o.Operation != measurements.TLSHandshake && o.Operation != measurements.QUICHandshake || seen[place] {
 			continue
 		}
 		seen[place] = true
 		w.ready[by] = append(w.ready[by], witness{o.Target, operators[o.Target], ep, witnessTurns})
 	}
 	return w
+}
+
+// killed says whether a handshake was ended by something that spoke.
+func killed(o *measurements.Observation) bool {
+	return o.Failure.Kind() != "" && o.Failure != measurements.Timeout
 }
 
 func passageOf(o *measurements.Observation) passage {
@@ -85,16 +95,14 @@ func (w passage) transport() string {
 }
 
 // call asks hosts of a few operators by the passage on which something fails now, unless they have just been asked.
-func (w *witnesses) call(by passage, hosts int) {
+func (w *witnesses) call(by passage, hosts int, pause time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if now := time.Now(); w.asked[by].IsZero() || now.Sub(w.asked[by]) >= witnessPause {
+	if now := time.Now(); w.asked[by].IsZero() || now.Sub(w.asked[by]) >= pause {
 		w.asked[by] = now
 		for _, x := range w.next(by, hosts) {
 			w.running.Go(func() {
-				if w.ask(by, x.host, x.ep) {
-					w.back(by, x)
-				}
+				w.back(by, x, w.ask(by, x.host, x.ep))
 			})
 		}
 	}
@@ -102,8 +110,11 @@ func (w *witnesses) call(by passage, hosts int) {
 
 // next takes hosts of different operators from those that are left.
 func (w *witnesses) next(by passage, hosts int) (out []witness) {
-	left := w.ready[by][:0:0]
+	var left []witness
 	operators := map[string]bool{}
+	if len(w.ready[by]) == 0 {
+		w.ready[by], w.silent[by] = w.silent[by], nil
+	}
 	for _, x := range w.ready[by] {
 		if len(out) < hosts && !operators[x.operator] {
 			operators[x.operator] = true
@@ -116,12 +127,18 @@ func (w *witnesses) next(by passage, hosts int) (out []witness) {
 	return out
 }
 
-// back puts a host that answered at the end of the line. What fails is left alone.
-func (w *witnesses) back(by passage, x witness) {
-	if x.turns--; x.turns > 0 {
-		w.mu.Lock()
-		defer w.mu.Unlock()
+// back puts a host at the end of the line, and one that did not answer behind those: nothing else is left to
+// ask on a line that stays dead for longer than there are hosts.
+func (w *witnesses) back(by passage, x witness, answered bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	x.turns--
+	switch {
+	case x.turns <= 0:
+	case answered:
 		w.ready[by] = append(w.ready[by], x)
+	default:
+		w.silent[by] = append(w.silent[by], x)
 	}
 }
 
@@ -130,7 +147,7 @@ func (w *witnesses) watch(by passage) (stop func()) {
 	if w == nil {
 		return func() {}
 	}
-	timer := time.AfterFunc(silentFor, func() { w.call(by, askedOfSilence) })
+	timer := time.AfterFunc(silentFor, func() { w.call(by, askedOfSilence, witnessPause) })
 	return func() { timer.Stop() }
 }
 
@@ -141,7 +158,11 @@ func (w *witnesses) hear(o *measurements.Observation) {
 		return
 	}
 	if o.Control == measurements.T || o.Control == measurements.N && o.Layer() == measurements.LayerTCP {
-		w.call(passageOf(o), askedOfFailure)
+		pause := failurePause
+		if o.Failure == measurements.Timeout {
+			pause = witnessPause
+		}
+		w.call(passageOf(o), askedOfFailure, pause)
 	}
 }
 

@@ -2,6 +2,8 @@ package probe
 
 import (
 	"net/netip"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,7 +16,7 @@ import (
 func callsOf(operators ...string) (*witnesses, func() []string) {
 	var mu sync.Mutex
 	var asked []string
-	w := &witnesses{ready: map[passage][]witness{}, asked: map[passage]time.Time{}}
+	w := &witnesses{ready: map[passage][]witness{}, silent: map[passage][]witness{}, asked: map[passage]time.Time{}}
 	w.ask = func(_ passage, host string, _ netip.AddrPort) bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -44,7 +46,7 @@ func TestFailureCallsWitnesses(t *testing.T) {
 		}
 		over6, neutral, passed := died, died, died
 		over6.Family, neutral.Control, passed.Failure = measurements.IPv6, measurements.N, ""
-		time.Sleep(witnessPause)
+		time.Sleep(failurePause)
 		for _, o := range []*measurements.Observation{&over6, &neutral, &passed} {
 			w.hear(o)
 		}
@@ -58,8 +60,8 @@ func TestFailureCallsWitnesses(t *testing.T) {
 	})
 }
 
-// A long silence calls one host while it lasts; a short step calls none. Who did not answer is left alone, and
-// nobody is asked more often than his turns.
+// A long silence calls one host while it lasts; a short step calls none. Who did not answer is left alone while
+// others do, and nobody is asked more often than his turns.
 func TestSilenceCallsAWitness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, asked := callsOf("mute", "a")
@@ -71,16 +73,32 @@ func TestSilenceCallsAWitness(t *testing.T) {
 		if got := asked(); len(got) != 0 {
 			t.Fatalf("a short step asked %v", got)
 		}
-		for range 3 * witnessTurns {
+		for range 4 * witnessTurns {
 			stop := w.watch(by)
 			time.Sleep(2 * silentFor)
 			synctest.Wait()
 			stop()
 		}
-		if got := asked(); len(got) != 1+witnessTurns || got[0] != "mute" {
+		got := asked()
+		if len(got) != 2*witnessTurns || got[0] != "mute" || slices.Contains(got[1:1+witnessTurns], "mute") {
 			t.Errorf("asked %v", got)
 		}
 	})
+}
+
+// Who is asked are the hosts whose handshakes the gate saw answered, or killed: not the silent.
+func TestWhoIsAWitness(t *testing.T) {
+	gate := measurements.Measurement{}
+	for host, f := range map[string]measurements.Failure{"well": "", "killed": measurements.ConnectionReset, "silent": measurements.Timeout} {
+		gate.Observations = append(gate.Observations, measurements.Observation{Target: host, Operation: measurements.TLSHandshake, Family: measurements.IPv4, Endpoint: "192.0.2." + strconv.Itoa(1+len(gate.Observations)) + ":443", Failure: f})
+	}
+	var hosts []string
+	for _, x := range (&Plan{}).newWitnesses(t.Context(), nil, &gate).ready[passage{measurements.IPv4, false}] {
+		hosts = append(hosts, x.host)
+	}
+	if slices.Sort(hosts); !slices.Equal(hosts, []string{"killed", "well"}) {
+		t.Errorf("witnesses: %v", hosts)
+	}
 }
 
 // Before the gate is over, and where it got nothing, there is nobody to ask.
