@@ -46,7 +46,7 @@ func (n *Network) loses(l Link, at time.Time) bool {
 		}
 	}
 	for box := l.box; box != nil; box = box.next {
-		if (box.until.IsZero() || at.Before(box.until)) && n.chance(box.share) {
+		if !at.Before(box.from) && (box.until.IsZero() || at.Before(box.until)) && n.chance(box.share) {
 			return true
 		}
 	}

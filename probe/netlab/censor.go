@@ -147,7 +147,7 @@ func (f *flow) impair(r *Rule) {
 		if share == 0 {
 			share = 1
 		}
-		f.link.box = &lossy{share, f.n.endOf(r), f.link.box}
+		f.link.box = &lossy{share, f.n.start.Add(r.From), f.n.endOf(r), f.link.box}
 	default:
 		f.cut = r
 	}

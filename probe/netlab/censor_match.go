@@ -34,7 +34,7 @@ func (r *Rule) suits(transport string, e event) bool {
 
 func (r *Rule) matches(f *flow, e event, since time.Duration) bool {
 	switch {
-	case since < r.From || r.Until > 0 && since >= r.Until:
+	case since < r.From && r.Action != Lose || r.Until > 0 && since >= r.Until: // a flow that is begun before a loss meets it later
 		return false
 	case !r.sees(e):
 		return false

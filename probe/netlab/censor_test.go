@@ -285,6 +285,32 @@ func TestLossEndsInTime(t *testing.T) {
 	})
 }
 
+// A line that dies takes the flows along that were there before.
+func TestLossBeginsInTime(t *testing.T) {
+	onWire(t, far, func(t *testing.T, n *Network) {
+		n.serve(t, edge, echo)
+		n.Censor(Rule{ID: "dead", Action: Lose, From: time.Second})
+		c := n.connect(t, edge)
+		echoed := func() error {
+			if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := io.WriteString(c, "x")
+			if err == nil {
+				_, err = io.ReadFull(c, make([]byte, 1))
+			}
+			return err
+		}
+		if err := echoed(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2 * time.Second)
+		if err := echoed(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("over a dead line: %v", err)
+		}
+	})
+}
+
 // The first rule that decides does; those that impair go along with it.
 func TestOrderOfRules(t *testing.T) {
 	onWire(t, far, func(t *testing.T, n *Network) {

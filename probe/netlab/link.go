@@ -29,12 +29,12 @@ type Link struct {
 	near, far *queue // what waits before the access line, and before the path behind it; nil where nothing does
 }
 
-// lossy is a box that loses a share of what passes it, up to a time: a segment that is sent again later passes. Zero:
-// it never ends.
+// lossy is a box that loses a share of what passes it in a span of time, of flows that were begun before it too; a
+// segment that is sent again later passes. A zero until: it never ends.
 type lossy struct {
-	share float64
-	until time.Time
-	next  *lossy // another box
+	share       float64
+	from, until time.Time
+	next        *lossy // another box
 }
 
 // queue is one stretch's two transmitters, each with a drop-tail buffer before it. A stretch has its
