@@ -15,6 +15,7 @@ type moment struct {
 	shook  bool // a handshake, or what comes after one: a box may accept connections for a dead line
 	again  bool // a neutral host, asked again
 	died   bool // it had answered the gate, and did not this time
+	mute   bool // and was silent
 }
 
 // witnessed is how far from the moment of a failure a neutral host may have been asked to speak for it: the round's
@@ -48,7 +49,7 @@ func (l *Line) listen(gate *Measurement, again []*Observation, apps []Measuremen
 			h = &moment{family: o.Family, quic: overQUIC(o), from: o.Started, shook: true, again: true}
 			conns[o.Conn] = h
 		}
-		h.to, h.died = o.ended(), h.died || !o.OK()
+		h.to, h.died, h.mute = o.ended(), h.died || !o.OK(), h.mute || o.Failure == Timeout
 	}
 	for _, h := range conns {
 		l.heard = append(l.heard, *h)
@@ -103,6 +104,7 @@ func (l *Line) faltered(o *Observation) string {
 		asked = asked || h.again
 		switch {
 		case !h.again || !near(h, o):
+		case h.mute && !silent: // no line is dead that brings a reset, or an answer
 		case h.died:
 			died++
 		default:

@@ -36,6 +36,7 @@ func TestFaltered(t *testing.T) {
 		{"both answered", reset, []*Observation{askedAgain(6*time.Second, 1, ""), askedAgain(6*time.Second, 2, "")}, nil, false},
 		{"both died", reset, []*Observation{askedAgain(6*time.Second, 1, ConnectionReset), askedAgain(6*time.Second, 2, ConnectionReset)}, nil, true},
 		{"one died: it has troubles of its own", reset, []*Observation{askedAgain(6*time.Second, 1, ConnectionReset)}, nil, false},
+		{"both were silent, and it was not", reset, []*Observation{askedAgain(6*time.Second, 1, Timeout), askedAgain(6*time.Second, 2, Timeout)}, nil, false},
 		{"they died long after", reset, []*Observation{askedAgain(20*time.Second, 1, ConnectionReset), askedAgain(20*time.Second, 2, ConnectionReset)}, nil, false},
 		{"silence, and another answered meanwhile", silent, []*Observation{askedAgain(15*time.Second, 1, "")}, []Observation{passed}, false},
 		{"silence, and a neutral host answered meanwhile", silent, []*Observation{askedAgain(8*time.Second, 1, "")}, nil, false},
