@@ -17,7 +17,9 @@ import (
 
 func TestMain(m *testing.M) {
 	probe.DisableScrambling()
-	os.Exit(m.Run())
+	code := m.Run()
+	demo.forget()
+	os.Exit(code)
 }
 
 // telltale runs the program in this process, with a home of its own.
@@ -112,10 +114,8 @@ func TestConsent(t *testing.T) {
 // demo --once shows all four apps, blocked in at least four layers and some of them ok, and ends. Its internet is
 // emulated in real time: on a machine that stands still for seconds one family or the other may be in doubt.
 func TestDemoOnce(t *testing.T) {
-	code, out, errs := telltale(t, "", "--web.listen-address=127.0.0.1:0", "demo", "--once")
-	if code != exitDone {
-		t.Fatalf("exit code %d\n%s%s", code, out, errs)
-	}
+	t.Parallel()
+	_, out := demoed(t)
 	for _, want := range []string{
 		"telegram: partial", "whatsapp: partial", "line: ok", "instagram: ", "/metrics",
 		"blocked: dns.injection.blockpage, confirmed", "blocked: tcp.refused, likely",

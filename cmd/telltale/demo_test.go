@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,8 +69,49 @@ func TestBriefTable(t *testing.T) {
 	}
 }
 
+// oneDemo is one run of demo --once, for all tests that look at what it says and keeps: it takes ten seconds.
+type oneDemo struct {
+	once            sync.Once
+	code            int
+	dir, said, errs string
+}
+
+var demo oneDemo
+
+func (d *oneDemo) run() {
+	var stdout, stderr bytes.Buffer
+	var err error
+	if d.dir, err = os.MkdirTemp("", "telltale-demo"); err != nil {
+		d.code, d.errs = exitCould, err.Error()
+		return
+	}
+	d.code = run([]string{"--web.listen-address=127.0.0.1:0", "--store.path=" + d.dir, "demo", "--once"}, terminal{strings.NewReader(""), &stdout, &stderr})
+	d.said, d.errs = stdout.String(), stderr.String()
+}
+
+// forget takes away what the run has left, if there was one.
+func (d *oneDemo) forget() {
+	if d.dir != "" {
+		_ = os.RemoveAll(d.dir)
+	}
+}
+
+// demoed is a copy of the store that demo --once kept, and what it printed.
+func demoed(t *testing.T) (dir, out string) {
+	t.Helper()
+	if demo.once.Do(demo.run); demo.code != exitDone {
+		t.Fatalf("exit code %d\n%s%s", demo.code, demo.said, demo.errs)
+	}
+	dir = t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(demo.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return dir, demo.said
+}
+
 // The demo serves the evidence of its temporary store to this machine, and it is judged as it was.
 func TestDemoServesItsEvidence(t *testing.T) {
+	t.Parallel()
 	out, in := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {

@@ -98,10 +98,8 @@ func TestExportedEvidenceIsJudgedTheSame(t *testing.T) {
 
 // What a daemon wrote is exported in every form; each line of it stands alone, the first one too.
 func TestExportAStore(t *testing.T) {
-	dir := t.TempDir()
-	if code, _, errs := telltale(t, "", "--web.listen-address=127.0.0.1:0", "--store.path="+dir, "demo", "--once"); code != exitDone {
-		t.Fatal(errs)
-	}
+	t.Parallel()
+	dir, _ := demoed(t)
 	names := map[string]int{}
 	for line := range strings.Lines(exported(t, dir)) {
 		var record struct {

@@ -112,10 +112,8 @@ func TestJudgeCompares(t *testing.T) {
 
 // What was said at the time stands in the store; a change is told with the rules that made it.
 func TestJudgeAStore(t *testing.T) {
-	dir := t.TempDir()
-	if code, _, errs := telltale(t, "", "--web.listen-address=127.0.0.1:0", "--store.path="+dir, "demo", "--once"); code != exitDone {
-		t.Fatal(errs)
-	}
+	t.Parallel()
+	dir, _ := demoed(t)
 	lines := t.TempDir()
 	asLines(t, dir, lines)
 	for _, args := range [][]string{
