@@ -17,7 +17,7 @@ type labCmd struct {
 	List   labListCmd   `cmd:"" help:"List the scenarios."`
 	Run    labRunCmd    `cmd:"" help:"Run one scenario and show what was found."`
 	Matrix labMatrixCmd `cmd:"" help:"Run all of them; exit 1 on a wrong one."`
-	Noise  labNoiseCmd  `cmd:"" help:"Weeks on lines on which nobody censors; exit 1 on a block that is called likely or confirmed."`
+	Noise  labNoiseCmd  `cmd:"" help:"Weeks on lines on which nobody censors; exit 1 on a block that is called likely or confirmed, or where outcomes hold no bar."`
 }
 
 type labListCmd struct{}

@@ -27,7 +27,8 @@ type labNoiseCmd struct {
 	Outcomes float64       `help:"Simulate so many target-rounds by their outcomes instead, without handshakes." placeholder:"1e8"`
 }
 
-// Run prints a table, and fails where a false finding was likely or confirmed.
+// Run prints a table, and fails where a false finding was likely or confirmed; of outcomes, where more were than the
+// bar allows.
 func (n *labNoiseCmd) Run(c *cli, t terminal) error {
 	if n.Weeks < 1 || n.Seeds < 1 || n.Burst <= 0 || n.Outcomes < 0 || n.Outcomes > 1e12 {
 		return usagef("--weeks and --seeds must be 1 or more, --burst more than 0, --outcomes at most 1e12")
@@ -37,7 +38,7 @@ func (n *labNoiseCmd) Run(c *cli, t terminal) error {
 		report := noise.SimulateOutcomes(noise.OutcomeOptions{TargetRounds: int64(n.Outcomes), Seed: n.Seed, Told: bar.tell})
 		bar.clear()
 		report.Write(t.out)
-		return nil
+		return report.Held()
 	}
 	var shares []float64
 	for _, text := range n.Loss {

@@ -54,6 +54,20 @@ func (r *OutcomeReport) PerTenYears(c ms.Confidence) float64 {
 	return Upper(r.False[c]) / (r.Time.Hours() / tenYearsInHour)
 }
 
+// Held says whether the bar is held, as far as what was found tells: at most one false confirmed a vantage and ten
+// years, and one false likely a vantage and month, by the upper bounds. A run in which none was found fails no bar,
+// however short it was: its bounds say how little it shows.
+func (r *OutcomeReport) Held() error {
+	likely, confirmed := r.PerMonth(ms.Likely), r.PerTenYears(ms.Confirmed)
+	switch {
+	case r.False[ms.Confirmed] > 0 && confirmed > 1:
+		return fmt.Errorf("%d false findings were confirmed, up to %.2g a vantage and ten years: the bar is one", r.False[ms.Confirmed], confirmed)
+	case r.False[ms.Likely] > 0 && likely > 1:
+		return fmt.Errorf("%d false findings were likely, up to %.2g a vantage and month: the bar is one", r.False[ms.Likely], likely)
+	}
+	return nil
+}
+
 // Write prints the report as tables of at most 80 columns.
 func (r OutcomeReport) Write(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "%.3g target-rounds at %d vantages: %.1f years of one, in %s\n\n", float64(r.TargetRounds), r.Vantages, r.Time.Hours()/tenYearsInHour*10, r.Took.Round(time.Second))
