@@ -38,13 +38,14 @@ const (
 	Unreachable = "unreachable" // no answer: the line, the proxy, TLS
 	Limited     = "limited"     // 429: too much for now
 	Server      = "server"      // 5xx, or a redirect, as a captive portal gives
+	Denied      = "denied"      // evidence alone, 401, 403, 404 and 407: a token or a table that may still come
 	Rejected    = "refused"     // another 4xx: never
 	Damaged     = "damaged"     // the message can't be read back
 	Local       = "local"       // our own store failed
 )
 
 // Reasons lists them all.
-var Reasons = []string{Unreachable, Limited, Server, Rejected, Damaged, Local}
+var Reasons = []string{Unreachable, Limited, Server, Denied, Rejected, Damaged, Local}
 
 // Refused says that what was sent will never be taken.
 type Refused struct {

@@ -77,7 +77,18 @@ func (e *Evidence) Send(ctx context.Context, messages []store.Message) error {
 	if err != nil {
 		return err
 	}
-	return a.Err()
+	return a.ofEvidence()
+}
+
+// ofEvidence is Err for evidence, of which there is no second: an answer about who asks and where, and not about
+// what is sent, is no last word on it. A password is mistyped, and a table made, in a minute.
+func (a *Answer) ofEvidence() error {
+	err := a.Err()
+	switch a.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired:
+		return &Later{Denied, a.retryAfter(time.Now()), errors.Unwrap(err)} // a Later that is a Refused within would be one
+	}
+	return err
 }
 
 // write adds a round's lines, and says how many. What can't be read of it is left out, and logged.

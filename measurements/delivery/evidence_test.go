@@ -25,8 +25,8 @@ import (
 )
 
 // collector is an HTTP receiver that keeps one line a measurement id, as the documentation tells receivers
-// to. Of three requests it takes one as it should; it refuses one with 500, and of one it cuts the
-// connection: now before it has read all of it, now after it has kept it.
+// to. Of seven requests it takes three as it should; it answers one with 500 and one as if the token or the table were
+// not there yet, and of two it cuts the connection: before it has read all of one, after it has kept the other.
 type collector struct {
 	mu       sync.Mutex
 	ids      []string // in the order in which they came first
@@ -40,15 +40,18 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests++
-	switch c.requests % 6 {
+	switch c.requests % 7 {
 	case 1:
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	case 2:
 		panic(http.ErrAbortHandler) // the connection is cut
+	case 3:
+		w.WriteHeader([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired}[c.requests/7%4])
+		return
 	}
 	c.take(r)
-	if c.requests%6 == 4 {
+	if c.requests%7 == 5 {
 		panic(http.ErrAbortHandler) // kept, but the answer is lost
 	}
 }
@@ -186,7 +189,7 @@ func TestEvidenceThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := keptRound(t, s, 1, time.Now())
-	c := &collector{bodies: map[string][]byte{}, requests: 2}
+	c := &collector{bodies: map[string][]byte{}, requests: 3} // the next is taken
 	server := httptest.NewServer(c)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

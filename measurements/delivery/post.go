@@ -79,7 +79,7 @@ func (p *Post) Send(ctx context.Context, body []byte, header http.Header) (*Answ
 
 // Err says what an answer means: nil where the receiver has it, else *Later or *Refused.
 //
-// A 4xx other than 429 is final (Remote-Write 2.0, "Retries & Backoff"); so it is here for evidence.
+// A 4xx other than 429 is final (Remote-Write 2.0, "Retries & Backoff").
 func (a *Answer) Err() error {
 	if a.Status/100 == 2 {
 		return nil
