@@ -18,6 +18,7 @@ const (
 	mostSkips        = 8192
 	mostReference    = 8192    // names, layers, endpoints, addresses and keys together
 	mostID           = 256     // bytes of an app's, a target's or an epoch's name; a host name has at most 253
+	mostExtended     = 16      // a resolver has hardly more than one reason for a failure
 	mostCount        = 1 << 40 // bytes, or anything else that is counted
 	longest          = 30 * 24 * time.Hour
 	farthestClock    = 100 * 366 * 24 * time.Hour // a machine without a battery begins in 1970
@@ -32,6 +33,7 @@ var (
 	origins    = []Origin{FromSystem, FromTrusted, FromCatalogue, FromHelper}
 	shapes     = []Shape{Small, Default, Old}
 	pins       = []string{"loopback", "private", "public"}
+	furthers   = []string{AskedAgain, AskedUnchecked, AskedPatiently}
 	chainRoots = []string{RootBundle, RootExtra, RootTarget, RootSystem, RootNone}
 	endings    = []string{EndedComplete, EndedByBytes, EndedByTime, EndedByStall, EndedByFailure}
 )
@@ -148,8 +150,8 @@ func (o *Observation) check(targets map[string]bool) error {
 		return fmt.Errorf(".operation %.64q is no word of this version", o.Operation)
 	case o.Operation == Resolve && o.DNS == nil, o.Operation == Transfer && o.Transfer == nil, o.Operation == AppHandshake && o.App == nil:
 		return fmt.Errorf(" is a %s and does not say what it saw", o.Operation)
-	case o.DNS != nil && o.DNS.Behind && (o.Control != D || o.DNS.Resolver != SystemResolver):
-		return fmt.Errorf(".dns.behind is of no step but control D at the system's resolver")
+	case o.DNS != nil && (o.DNS.Behind || o.DNS.Further != "") && (o.Control != D || o.DNS.Resolver != SystemResolver):
+		return fmt.Errorf(".dns.behind or .dns.further is of no step but control D at the system's resolver")
 	}
 	return firstOf(
 		word(".control", o.Control, controls), word(".ip_family", o.Family, families), word(".origin", o.Origin, origins),
@@ -181,13 +183,15 @@ func (d *DNS) check() error {
 		return nil
 	case d.Rcode < -1 || d.Rcode > 0xfff: // twelve bits with EDNS (RFC 6891, section 6.1.3)
 		return fmt.Errorf(".dns.rcode %d is out of bounds", d.Rcode)
+	case len(d.Extended) > mostExtended:
+		return fmt.Errorf(".dns.extended_errors has %d entries, more than %d", len(d.Extended), mostExtended)
 	}
 	for i := range d.Late {
 		if err := firstOf(inTime(".after", d.Late[i].After), hopLimit(d.Late[i].HopLimit)); err != nil {
 			return fmt.Errorf(".dns.late[%d]%w", i, err)
 		}
 	}
-	return firstOf(count(".dns.attempts", d.Attempts), hopLimit(d.HopLimit), word(".dns.pinned", d.Pinned, pins))
+	return firstOf(count(".dns.attempts", d.Attempts), hopLimit(d.HopLimit), word(".dns.pinned", d.Pinned, pins), word(".dns.further", d.Further, furthers))
 }
 
 // hopLimit is of eight bits (RFC 791, section 3.1; RFC 8200, section 3).

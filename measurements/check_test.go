@@ -68,6 +68,8 @@ func TestCheck(t *testing.T) {
 		"an impossible status":    {func(m *Measurement) { m.Observations[0].HTTP.Status = 1000 }, "http.status 1000"},
 		"an impossible rcode":     {func(m *Measurement) { m.Observations[0].DNS = &DNS{Rcode: -2} }, "dns.rcode -2"},
 		"an answer before":        {func(m *Measurement) { m.Observations[0].DNS = &DNS{Late: []DNSAnswer{{After: -1}}} }, "dns.late[0].after"},
+		"another question":        {func(m *Measurement) { m.Observations[0].DNS = &DNS{Resolver: SystemResolver, Further: AskedAgain} }, "dns.further"},
+		"many reasons":            {func(m *Measurement) { m.Observations[0].DNS = &DNS{Extended: make([]int, mostExtended+1)} }, "17 entries"},
 		"the stub's own answer":   {func(m *Measurement) { m.Observations[0].DNS = &DNS{Resolver: SystemResolver, Behind: true} }, "dns.behind"},
 		"a hop below none":        {func(m *Measurement) { m.Hops[0].Dies = -1 }, "hops[0].dies -1"},
 		"an unknown skip":         {func(m *Measurement) { m.Skipped[0].Layer = "cake" }, `skipped[0].layer "cake"`},

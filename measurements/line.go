@@ -24,6 +24,8 @@ type Line struct {
 	Resolves map[Family]bool
 	// Answers says whether that resolver answers anything at all, a denial included.
 	Answers bool
+	// Unsteady are the failures that this resolver meets by chance: for names that it answered at another moment.
+	Unsteady map[Failure]bool
 	// QUICTried and QUICAlive: neutral hosts over UDP port 443.
 	QUICTried, QUICAlive map[Family]bool
 	// Clock is how far the neutral hosts' clocks are ahead of ours; nil where nobody can tell.
@@ -133,7 +135,7 @@ func mark(by map[Family]map[string]bool, f Family, operator string) {
 }
 
 func (l *Line) readResolve(o *Observation) {
-	if o.DNS == nil || o.DNS.Identity != "" {
+	if o.DNS == nil || o.Control != T {
 		return
 	}
 	if o.DNS.Rcode >= 0 {

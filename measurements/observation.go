@@ -240,6 +240,11 @@ type DNS struct {
 	// Pinned is where this machine's hosts file leads the name, whatever a resolver says: a "loopback",
 	// "private" or "public" address; "" where it has no entry. The address itself may be the home's.
 	Pinned string `json:"pinned,omitempty"`
+	// Further says what was changed in a further question to the resolver under test about a name for which it had
+	// just failed: a word below; "" in the first question.
+	Further string `json:"further,omitempty"`
+	// Extended are the codes with which the resolver says why it failed (RFC 8914); none where it does not.
+	Extended []int `json:"extended_errors,omitempty"`
 	// Negative is how long, in seconds, a denial may be kept, by the SOA of a zone that the name belongs to
 	// (RFC 2308, section 5); 0 where it came without one.
 	Negative uint32 `json:"negative_ttl,omitempty"`
@@ -247,6 +252,13 @@ type DNS struct {
 	// does not tell. One who answers in the resolver's place stands elsewhere (Anonymous et al., FOCI 2020).
 	HopLimit int `json:"hop_limit,omitempty"`
 }
+
+// The words of DNS.Further.
+const (
+	AskedAgain     = "again"     // nothing but the time
+	AskedUnchecked = "unchecked" // the resolver was asked not to validate (RFC 4035, section 3.2.2)
+	AskedPatiently = "patiently" // longer than programs wait
+)
 
 // DNSAnswer is one further answer to a query that had one already.
 type DNSAnswer struct {

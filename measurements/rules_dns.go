@@ -123,25 +123,29 @@ var dnsRules = []Rule{
 			return nil
 		},
 	},
+	silentOnce,
 	{
 		ID:         "dns-timeout",
-		Says:       "The resolver is silent about this name, three times, and answers a neutral one; control D resolves it.",
+		Since:      "2026-11-26.1",
+		Says:       "The resolver is silent about this name, three times and with patience, and answers a neutral one; control D resolves it.",
 		Layers:     []Layer{LayerDNS},
 		Source:     "DESIGN section 4, dns.timeout",
 		Signatures: []Signature{DNSTimeoutSig},
-		Needs:      "three unanswered queries, an answer for a neutral name, and an address from control D",
-		Refuses:    "more than a suspicion of silence in one round",
+		Needs:      "three unanswered queries and one with patience, an answer for a neutral name, and an address of control D that proves itself",
+		Refuses:    "more than a suspicion of silence in one round, or without patience; anything of a resolver that answers late, or where nothing answers at control D's address",
 		Confidence: Likely,
 		Judge:      silentResolver,
 	},
+	deniedOnce,
 	{
 		ID:         "dns-denied",
+		Since:      "2026-11-26.1",
 		Says:       "The resolver denies this name and resolves a neutral one; control D resolves it.",
 		Layers:     []Layer{LayerDNS},
 		Source:     "ooni/data rule system_failure_ctrl_ok; DESIGN section 4, rules 7 and 8",
 		Signatures: []Signature{DNSNXDomainSig, DNSRefusedSig, DNSServfailSig, DNSNoAnswerSig, ServiceMoved},
-		Needs:      "a denial, neutral names that resolve in this family, and an address of control D that proves itself",
-		Refuses:    "that a name is blocked that every resolver denies; more than a suspicion of a resolver inside the home, or of one SERVFAIL",
+		Needs:      "a denial, neutral names that resolve in this family, and an address of control D that proves itself; a failure or a refusal each time that the resolver is asked again, two times, while it resolves neutral names (a failure: not to validate, too)",
+		Refuses:    "that a name is blocked that every resolver denies; more than a suspicion of a resolver inside the home, or of SERVFAIL in one round; anything of a failure that was heard once, that ends when the resolver is asked again, for this name or another, or that the resolver explains (RFC 8914)",
 		Confidence: Likely,
 		Judge:      deniedName,
 	},
@@ -406,8 +410,17 @@ func deniedName(c *Case) *Finding {
 		return inconclusive(s, "the denial has the SOA of the name's own zone, and may have been kept from a time when there was no answer")
 	case !c.view.line.Resolves[c.Family]:
 		return inconclusive(s, "the resolver gives no address of this family for neutral names either")
+	}
+	if f := c.failsByItself(s); f != nil {
+		return f
+	}
+	switch {
 	case !c.view.anyProved(c.Name, honest):
 		return blocked(s, Suspected, c.resolver()+" denies the name, control D resolves it, but no address proved itself")
+	case slices.Contains(c.T.extended(), filteredForClient):
+		return blocked(s, Suspected, c.resolver()+" denies the name; control D's address proves itself", "the resolver says that it filters as its client asked for (RFC 8914, code 17)")
+	case c.T.failsByItself() && c.failedAgain() < timesAgain:
+		return blocked(s, Suspected, c.resolver()+" failed for this name, and was not heard to do so as often as it would have been asked; control D's address proves itself")
 	case c.T.Failure == DNSServfail && !c.AgainLater(s, Decorrelation):
 		// A resolver that fails is not yet one that lies (RFC 8499 knows SERVFAIL as a failure of its own).
 		return blocked(s, Suspected, c.resolver()+" failed for this name once; control D's address proves itself")
@@ -427,10 +440,16 @@ func silentResolver(c *Case) *Finding {
 		return inconclusive(DNSTimeoutSig, "the resolver does not answer for neutral names either")
 	case len(honest) == 0:
 		return inconclusive(DNSTimeoutSig, "no other way to resolve gave an address")
+	case !c.view.anyProved(c.Name, honest) && !c.view.anyAnswers(honest):
+		return inconclusive(DNSTimeoutSig, "silent about this name; nothing answers at the address that another way to resolve gave")
+	case c.answeredPatiently():
+		return inconclusive(DNSTimeoutSig, "asked once more and given longer than programs wait, the resolver answers: it is slow for this name, or can't reach its servers")
 	case c.otherFamilyAnswered():
 		return inconclusive(DNSTimeoutSig, "the same resolver answers for this name in the other family: three questions were lost, as it seems")
+	case !c.view.anyProved(c.Name, honest), len(c.view.further[wanted{c.Name, c.Family}]) == 0:
+		return blocked(DNSTimeoutSig, Suspected, "silent about this name, a neutral one is answered; it was not given longer, or no address of control D's proved itself")
 	case c.AgainLater(DNSTimeoutSig, Decorrelation):
-		return blocked(DNSTimeoutSig, c.atMost(Likely), "silent about this name, in a later round again; a neutral name is answered")
+		return blocked(DNSTimeoutSig, c.atMost(Likely), "silent about this name, however long it is given, and in a later round again; a neutral name is answered")
 	}
 	return blocked(DNSTimeoutSig, Suspected, "silent about this name, a neutral one is answered; silence in one round may be loss")
 }

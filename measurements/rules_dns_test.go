@@ -32,6 +32,7 @@ func TestSilenceForOneFamily(t *testing.T) {
 			v.system[wanted{name, IPv6}] = test.other
 		}
 		v.trusted[wanted{name, IPv4}] = []*Observation{trusted}
+		v.proved[named{name, trusted.DNS.Addresses[0]}] = true
 		if test.neutral != nil {
 			v.neutral[placed{"", IPv4}] = test.neutral
 		}
@@ -248,6 +249,93 @@ func TestBlockAddress(t *testing.T) {
 		f := judge(ofToday(dnsRules), &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, T: o})
 		if (f.Signature == DNSInjectBlockpage) != (test.confidence != "") || f.Confidence != test.confidence {
 			t.Errorf("%s: %+v", what, f)
+		}
+	}
+}
+
+// A failure is a denial where the resolver fails each time that it is asked again, for no name by chance, and does not
+// say that others are at fault; silence is one where patience does not end it, and control D's address is one.
+func TestFailuresOfTheResolversOwn(t *testing.T) {
+	t.Parallel()
+	const name = "chat.alpha.example.net"
+	honest := netip.MustParseAddr("203.0.113.7")
+	further := func(how string, f Failure, rcode int, codes ...int) *Observation {
+		o := &Observation{Operation: Resolve, Control: D, Family: IPv4, Name: name, Failure: f, DNS: &DNS{Resolver: SystemResolver, Rcode: rcode, Further: how, Extended: codes}}
+		if f == "" {
+			o.DNS.Addresses = []netip.Addr{honest}
+		}
+		return o
+	}
+	refused, silent := further(AskedAgain, DNSRefused, 5), further(AskedPatiently, Timeout, -1)
+	unchecked, servfail := further(AskedUnchecked, DNSServfail, 2), further(AskedAgain, DNSServfail, 2)
+	type list = []*Observation
+	for what, test := range map[string]struct {
+		failure    Failure
+		codes      []int
+		further    list
+		unsteady   Failure
+		unproved   bool
+		confidence Confidence // "" is inconclusive
+	}{
+		"refused, each time":                     {failure: DNSRefused, further: list{refused, refused}, confidence: Likely},
+		"refused, and then not":                  {failure: DNSRefused, further: list{further(AskedAgain, "", 0)}},
+		"refused twice, and then not":            {failure: DNSRefused, further: list{refused, further(AskedAgain, "", 0)}},
+		"refused twice, not asked again":         {failure: DNSRefused, further: list{refused}, confidence: Suspected},
+		"refused twice, and silent then":         {failure: DNSRefused, further: list{refused, further(AskedAgain, Timeout, -1)}, confidence: Suspected},
+		"refused, and silent then":               {failure: DNSRefused, further: list{further(AskedAgain, Timeout, -1)}},
+		"refused, not asked again":               {failure: DNSRefused},
+		"refused, as other names are by chance":  {failure: DNSRefused, further: list{refused, refused}, unsteady: DNSRefused},
+		"refused, where others fail by chance":   {failure: DNSRefused, further: list{refused, refused}, unsteady: DNSServfail, confidence: Likely},
+		"failed each time, unchecked too":        {failure: DNSServfail, further: list{unchecked, servfail}, confidence: Suspected}, // in one round
+		"failed, and validates":                  {failure: DNSServfail, further: list{further(AskedUnchecked, "", 0)}},
+		"failed, and denies when unchecked":      {failure: DNSServfail, further: list{further(AskedUnchecked, DNSNXDomain, 3)}},
+		"failed, and says whose fault":           {failure: DNSServfail, codes: []int{22}, further: list{unchecked, servfail}},
+		"failed, and says so when asked again":   {failure: DNSServfail, further: list{further(AskedUnchecked, DNSServfail, 2, 23), servfail}},
+		"denied, as the client asked":            {failure: DNSNXDomain, codes: []int{filteredForClient}, confidence: Suspected},
+		"denied, blocked by the resolver's word": {failure: DNSNXDomain, codes: []int{15}, confidence: Likely},
+		"silent, with patience":                  {failure: Timeout, further: list{silent}, confidence: Suspected},
+		"late":                                   {failure: Timeout, further: list{further(AskedPatiently, "", 0)}},
+		"fails late":                             {failure: Timeout, further: list{further(AskedPatiently, DNSServfail, 2)}},
+		"silent, and D's address is dead":        {failure: Timeout, further: list{silent}, unproved: true},
+	} {
+		o := &Observation{Operation: Resolve, Family: IPv4, Name: name, Failure: test.failure, DNS: &DNS{Resolver: SystemResolver, Transport: "udp", Extended: test.codes}}
+		v := newView(&Measurement{App: "alpha"}, &Measurement{}, &Line{Answers: true, Resolves: map[Family]bool{IPv4: true}, Unsteady: map[Failure]bool{test.unsteady: true}}, nil)
+		v.proved[named{name, honest}] = !test.unproved
+		v.trusted[wanted{name, IPv4}] = []*Observation{{Operation: Resolve, Control: D, DNS: &DNS{Resolver: "https://dns.example/", Transport: "doh", Addresses: []netip.Addr{honest}}}}
+		v.neutral[placed{"", IPv4}] = &Observation{Operation: Resolve, Control: N}
+		v.further[wanted{name, IPv4}] = test.further
+		f := judge(ofToday(dnsRules), &Case{view: v, Layer: LayerDNS, Family: IPv4, Name: name, T: o})
+		if (f.State == Blocked) != (test.confidence != "") || f.Confidence != test.confidence {
+			t.Errorf("%s: %+v", what, f)
+		}
+	}
+}
+
+// What ends when a name is asked for again is chance; what a neutral name meets each time may be a list with that
+// name on it, such as those of public resolvers.
+func TestUnsteadyResolver(t *testing.T) {
+	t.Parallel()
+	said := func(name, target string, c Control, f Failure, further string) Observation {
+		o := Observation{Operation: Resolve, Control: c, Target: target, Family: IPv4, Name: name, Failure: f, DNS: &DNS{Resolver: SystemResolver, Further: further}}
+		if f == "" {
+			o.DNS.Addresses = []netip.Addr{netip.MustParseAddr("203.0.113.7")}
+		}
+		return o
+	}
+	for what, test := range map[string]struct {
+		gate, app []Observation
+		unsteady  bool
+	}{
+		"a neutral name fails each time":  {gate: []Observation{said("dns.example", "g", T, DNSRefused, ""), said("dns.example", "g", D, DNSRefused, AskedAgain)}, app: []Observation{said("dns.example", "a", N, DNSRefused, "")}},
+		"a neutral name fails once":       {gate: []Observation{said("dns.example", "g", T, DNSRefused, ""), said("dns.example", "g", D, "", AskedAgain)}, unsteady: true},
+		"a neutral name fails later":      {gate: []Observation{said("dns.example", "g", T, "", "")}, app: []Observation{said("dns.example", "a", N, DNSRefused, "")}, unsteady: true},
+		"an app's name fails once":        {app: []Observation{said("chat.example", "a", T, DNSRefused, ""), said("chat.example", "a", D, "", AskedAgain)}, unsteady: true},
+		"an app's name does not validate": {app: []Observation{said("chat.example", "a", T, DNSServfail, ""), said("chat.example", "a", D, "", AskedUnchecked)}},
+	} {
+		r := Round{Gate: Measurement{Observations: test.gate}, Apps: []Measurement{{App: "alpha", Observations: test.app}}}
+		l := &Line{}
+		if l.readResolver(&r.Gate, r.Apps); (len(l.Unsteady) > 0) != test.unsteady {
+			t.Errorf("%s: %v", what, l.Unsteady)
 		}
 	}
 }

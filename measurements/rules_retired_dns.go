@@ -134,3 +134,81 @@ var blockPageAnywhere = Rule{
 		return nil
 	},
 }
+
+var silentOnce = Rule{
+	ID:         "dns-timeout",
+	Until:      "2026-11-26.1",
+	Says:       "The resolver is silent about this name, three times, and answers a neutral one; control D resolves it.",
+	Layers:     []Layer{LayerDNS},
+	Source:     "DESIGN section 4, dns.timeout",
+	Signatures: []Signature{DNSTimeoutSig},
+	Needs:      "three unanswered queries, an answer for a neutral name, and an address from control D",
+	Refuses:    "more than a suspicion of silence in one round",
+	Confidence: Likely,
+	Judge:      silentResolverOnce,
+}
+
+var deniedOnce = Rule{
+	ID:         "dns-denied",
+	Until:      "2026-11-26.1",
+	Says:       "The resolver denies this name and resolves a neutral one; control D resolves it.",
+	Layers:     []Layer{LayerDNS},
+	Source:     "ooni/data rule system_failure_ctrl_ok; DESIGN section 4, rules 7 and 8",
+	Signatures: []Signature{DNSNXDomainSig, DNSRefusedSig, DNSServfailSig, DNSNoAnswerSig, ServiceMoved},
+	Needs:      "a denial, neutral names that resolve in this family, and an address of control D that proves itself",
+	Refuses:    "that a name is blocked that every resolver denies; more than a suspicion of a resolver inside the home, or of one SERVFAIL",
+	Confidence: Likely,
+	Judge:      deniedNameOnce,
+}
+
+// deniedNameOnce took one refusal, or a name that the resolver could not validate, for a denial.
+func deniedNameOnce(c *Case) *Finding {
+	s := denial[c.T.Failure]
+	if s == "" {
+		return nil
+	}
+	honest, spoke := c.view.answered(c.Name, c.Family)
+	switch {
+	case !spoke:
+		return inconclusive(s, "no other way to resolve answered")
+	case len(honest) == 0 && c.resolvesAtReference():
+		return inconclusive(s, "every resolver that we asked denies the name; the reference vantage's resolves it")
+	case len(honest) == 0 && c.T.Failure == DNSNXDomain:
+		return inconclusive(ServiceMoved, "every resolver denies the name: it is gone, or our catalogue is stale")
+	case len(honest) == 0:
+		return inconclusive(s, "other resolvers do not resolve the name either")
+	case !c.neutralNameAfter():
+		return inconclusive(s, c.withoutNeutralName())
+	case c.mayBeCached():
+		return inconclusive(s, "the denial has the SOA of the name's own zone, and may have been kept from a time when there was no answer")
+	case !c.view.line.Resolves[c.Family]:
+		return inconclusive(s, "the resolver gives no address of this family for neutral names either")
+	case !c.view.anyProved(c.Name, honest):
+		return blocked(s, Suspected, c.resolver()+" denies the name, control D resolves it, but no address proved itself")
+	case c.T.Failure == DNSServfail && !c.AgainLater(s, Decorrelation):
+		// A resolver that fails is not yet one that lies (RFC 8499 knows SERVFAIL as a failure of its own).
+		return blocked(s, Suspected, c.resolver()+" failed for this name once; control D's address proves itself")
+	}
+	return blocked(s, c.atMost(Likely), c.resolver()+" denies the name and resolves neutral ones; control D's address proves itself")
+}
+
+// silentResolverOnce did not wait longer than programs do, and took any address of control D's for proof.
+func silentResolverOnce(c *Case) *Finding {
+	if c.T.Failure != Timeout {
+		return nil
+	}
+	honest, _ := c.view.answered(c.Name, c.Family)
+	switch {
+	case !c.neutralNameAfter():
+		return inconclusive(DNSTimeoutSig, c.withoutNeutralName())
+	case !c.view.line.Answers:
+		return inconclusive(DNSTimeoutSig, "the resolver does not answer for neutral names either")
+	case len(honest) == 0:
+		return inconclusive(DNSTimeoutSig, "no other way to resolve gave an address")
+	case c.otherFamilyAnswered():
+		return inconclusive(DNSTimeoutSig, "the same resolver answers for this name in the other family: three questions were lost, as it seems")
+	case c.AgainLater(DNSTimeoutSig, Decorrelation):
+		return blocked(DNSTimeoutSig, c.atMost(Likely), "silent about this name, in a later round again; a neutral name is answered")
+	}
+	return blocked(DNSTimeoutSig, Suspected, "silent about this name, a neutral one is answered; silence in one round may be loss")
+}

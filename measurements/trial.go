@@ -134,7 +134,7 @@ func newTrial(t *Observation, control Failure, controlOK, targetOK bool) Trial {
 func resolveTrials(m, gate *Measurement, v *AppVerdict) []Trial {
 	neutral := map[Family]bool{}
 	for i := range gate.Observations {
-		if o := &gate.Observations[i]; o.Operation == Resolve && o.OK() {
+		if o := &gate.Observations[i]; o.Operation == Resolve && o.Control == T && o.OK() {
 			neutral[o.Family] = true
 		}
 	}

@@ -19,6 +19,7 @@ type view struct {
 	imposter  map[named]*Observation      // a completed handshake as someone else; the name's own, out of date, is none
 	system    map[wanted]*Observation     // what the resolver under test said
 	trusted   map[wanted][]*Observation   // control D
+	further   map[wanted][]*Observation   // what the resolver under test said when it was asked again for what it had failed for
 	behind    map[wanted]*Observation     // what the resolver behind a stub said, which is under test as well
 	neutral   map[placed]*Observation     // what the resolver under test said of a neutral name, right after it had failed for the target's
 	altSvc    map[string]bool             // names whose own word, over verified TLS, offers h3
@@ -50,7 +51,7 @@ func newView(m, gate *Measurement, line *Line, h *past) *view {
 	v := &view{
 		m: m, gate: gate, line: line, history: h,
 		targets: map[string]TargetInfo{}, proved: map[named]bool{}, imposter: map[named]*Observation{},
-		system: map[wanted]*Observation{}, trusted: map[wanted][]*Observation{}, altSvc: map[string]bool{}, behind: map[wanted]*Observation{}, neutral: map[placed]*Observation{},
+		system: map[wanted]*Observation{}, trusted: map[wanted][]*Observation{}, altSvc: map[string]bool{}, behind: map[wanted]*Observation{}, further: map[wanted][]*Observation{}, neutral: map[placed]*Observation{},
 		rtt: map[netip.Addr][]Seconds{}, elsewhere: elsewhere(m),
 	}
 	for _, t := range m.Targets {
@@ -92,6 +93,10 @@ func (v *view) index(o *Observation) {
 			if o.DNS != nil && o.DNS.Behind {
 				v.behind[key] = o
 				return // no second opinion: the stub's own comes from there
+			}
+			if o.DNS != nil && o.DNS.Further != "" {
+				v.further[key] = append(v.further[key], o)
+				return // no second opinion either
 			}
 			v.trusted[key] = append(v.trusted[key], o)
 		case T:

@@ -79,17 +79,35 @@ func (p *Plan) askBehind(ctx context.Context, s *sheet, target, name string, f m
 	return false
 }
 
-// resolveNeutral is control N of a name that the resolver under test failed for: what does it say of a
-// neutral host's, now? The gate's own questions are older.
-func (p *Plan) resolveNeutral(ctx context.Context, s *sheet, target string, f measurements.Family) {
+// resolveNeutral is control N of a name that the resolver under test failed for: what does it say now of a
+// neutral host's, which it resolved before? The gate's own questions are older. It says whether that name was resolved.
+func (p *Plan) resolveNeutral(ctx context.Context, s *sheet, target string, f measurements.Family) bool {
 	if p.Without[measurements.N] || len(p.Controls) == 0 {
-		return
+		return false
 	}
 	release, ok := slot(ctx, p.lookups)
 	defer release()
-	if ok {
-		p.resolveSystem(ctx, s, role{target: target, control: measurements.N}, p.Controls[mrand.IntN(len(p.Controls))].Host, f)
+	if !ok {
+		return false
 	}
+	names := p.resolved[f]
+	if len(names) == 0 {
+		names = []string{p.Controls[mrand.IntN(len(p.Controls))].Host}
+	}
+	o := p.resolveSystem(ctx, s, role{target: target, control: measurements.N}, names[mrand.IntN(len(names))], f)
+	return o.OK() && o.DNS != nil
+}
+
+// resolvedNames are the neutral names to which the resolver under test gave an address when the gate was measured: a
+// list of names may have others of them on it, those of public resolvers for one.
+func resolvedNames(gate *measurements.Measurement) map[measurements.Family][]string {
+	names := map[measurements.Family][]string{}
+	for i := range gate.Observations {
+		if o := &gate.Observations[i]; o.Operation == measurements.Resolve && o.Control == measurements.T && o.OK() && o.DNS != nil {
+			names[o.Family] = append(names[o.Family], o.Name)
+		}
+	}
+	return names
 }
 
 // anonymous takes the address of a resolver of the system's out of the record: it may be the home's own.

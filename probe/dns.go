@@ -38,7 +38,17 @@ const (
 // ends with the first one. We send EDNS0 (RFC 6891), and never the client's subnet (RFC 7871), which
 // would tell strangers where we are. OONI df-002-dnst.
 func (h Host) Resolve(ctx context.Context, r Resolver, name string, family measurements.Family) measurements.Observation {
-	q := question{name: name, kind: dns.TypeA, class: dns.ClassINET}
+	return h.resolve(ctx, r, question{name: name}, family)
+}
+
+// ResolveUnchecked is Resolve with the bit CD set: a resolver that validates then gives what it holds for forged, or
+// for signed wrongly, instead of SERVFAIL (RFC 4035, section 3.2.2). It fails as Resolve does.
+func (h Host) ResolveUnchecked(ctx context.Context, r Resolver, name string, family measurements.Family) measurements.Observation {
+	return h.resolve(ctx, r, question{name: name, unchecked: true}, family)
+}
+
+func (h Host) resolve(ctx context.Context, r Resolver, q question, family measurements.Family) measurements.Observation {
+	q.kind, q.class = dns.TypeA, dns.ClassINET
 	if family == measurements.IPv6 {
 		q.kind = dns.TypeAAAA
 	}
@@ -126,7 +136,7 @@ func (x *inquiry) take(a answer) error {
 	x.s.o.Duration = max(measurements.Seconds(time.Since(x.s.o.Started)), 1) // 0 would mean: not over yet
 	d := x.seen
 	d.Rcode, d.Addresses, d.CNAMEs, d.TTL = a.rcode, a.addresses, a.cnames, a.ttl
-	d.Negative = a.negative
+	d.Negative, d.Extended = a.negative, a.extended
 	d.Raw = a.raw[:min(len(a.raw), keptAnswer)]
 	word, says := a.verdict(x.q)
 	if word != "" {

@@ -21,12 +21,14 @@ const (
 	// addresses, and BIND follows at most 16 CNAMEs.
 	mostAddresses = 64
 	mostCNAMEs    = 16
+	mostExtended  = 4
 )
 
 // question is what a resolver is asked.
 type question struct {
 	name        string // without the last dot
 	kind, class uint16
+	unchecked   bool // the resolver is asked not to validate (CD: RFC 4035, section 3.2.2)
 }
 
 // queryID is a query's id: guessing it is what an off-path forger has to do (RFC 5452, section 9.2).
@@ -40,7 +42,7 @@ func queryID() uint16 {
 // alone: mixing it (0x20) is what filters trip over by mistake.
 func (q question) pack(id uint16, edns bool) ([]byte, error) {
 	m := &dns.Msg{Question: []dns.Question{{Name: dns.Fqdn(q.name), Qtype: q.kind, Qclass: q.class}}}
-	m.Id, m.RecursionDesired = id, true
+	m.Id, m.RecursionDesired, m.CheckingDisabled = id, true, q.unchecked
 	if edns {
 		m.SetEdns0(ednsSize, false)
 	}
@@ -56,6 +58,7 @@ type answer struct {
 	ttl       uint32 // the least
 	text      string // of TXT
 	negative  uint32 // how long a denial may be kept, seconds; 0: nobody says
+	extended  []int  // codes of RFC 8914
 	raw       []byte
 }
 
@@ -77,7 +80,7 @@ func (q question) read(id uint16, b []byte) (answer, error) {
 	if !q.isOf(&m) {
 		return answer{}, errNotOurs
 	}
-	a := answer{rcode: m.Rcode, truncated: m.Truncated, raw: b, negative: q.negative(m.Ns)}
+	a := answer{rcode: m.Rcode, truncated: m.Truncated, raw: b, negative: q.negative(m.Ns), extended: extended(&m)}
 	a.collect(q, m.Answer)
 	return a, nil
 }
@@ -91,6 +94,20 @@ func (q question) negative(authority []dns.RR) uint32 {
 		}
 	}
 	return 0
+}
+
+// extended lists what a resolver says of why it failed (RFC 8914), as codes: the text beside them is anybody's.
+func extended(m *dns.Msg) (codes []int) {
+	opt := m.IsEdns0()
+	if opt == nil {
+		return nil
+	}
+	for _, option := range opt.Option {
+		if e, ok := option.(*dns.EDNS0_EDE); ok && len(codes) < mostExtended {
+			codes = append(codes, int(e.InfoCode))
+		}
+	}
+	return codes
 }
 
 // isOf says whether an answer repeats the question. Servers that could not or would not read it may

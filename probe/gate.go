@@ -62,6 +62,9 @@ func (p *Plan) measureControl(ctx context.Context, s *sheet, c Control, f measur
 
 func (p *Plan) resolveControl(ctx context.Context, s *sheet, c Control, f measurements.Family) (netip.Addr, bool) {
 	o := p.resolveSystem(ctx, s, role{target: c.Host}, c.Host, f)
+	if o.Failure == measurements.DNSServfail || o.Failure == measurements.DNSRefused {
+		p.askAgainLater(ctx, s, c.Host, o)
+	}
 	if o.DNS == nil || !o.OK() {
 		return netip.Addr{}, false
 	}

@@ -70,7 +70,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(packed(reply(query, dns.RcodeNameError)))
 	f.Add(query)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, q := range []question{q, {site, dns.TypeAAAA, dns.ClassINET}, {"version.bind", dns.TypeTXT, dns.ClassCHAOS}} {
+		for _, q := range []question{q, {name: site, kind: dns.TypeAAAA, class: dns.ClassINET}, {name: "version.bind", kind: dns.TypeTXT, class: dns.ClassCHAOS}} {
 			a, err := q.read(7, b)
 			if errors.Is(err, errNotOurs) {
 				continue

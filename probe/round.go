@@ -71,10 +71,12 @@ type Plan struct {
 
 	slots   chan struct{}
 	lookups chan struct{}
-	places  places
-	located located
-	small   bool // large hellos die at the gate in this round: control N's is small
-	helpers helpers
+	// resolved are neutral names, in this round.
+	resolved map[measurements.Family][]string
+	places   places
+	located  located
+	small    bool // large hellos die at the gate in this round: control N's is small
+	helpers  helpers
 	// witnesses of the round; nil before the gate is over, and where it got nothing from anywhere
 	witnesses *witnesses
 
@@ -115,6 +117,7 @@ func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 	p.measureGate(ctx, gate)
 	p.small = gate.largeHellosDie()
 	round.Gate = gate.close()
+	p.resolved = resolvedNames(&round.Gate)
 	clock := measurements.ClockOffset(&round.Gate)
 	round.Gate.ClockOffset = clock
 	p.helpers.avoid(&round.Gate)

@@ -88,8 +88,10 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	if absent {
 		return // the name has no IPv6: nothing to measure, and no lie worth asking after
 	}
-	if !o.OK() {
-		p.resolveNeutral(ctx, s, t.ID, f)
+	var further sync.WaitGroup
+	defer further.Wait()
+	if !o.OK() && p.resolveNeutral(ctx, s, t.ID, f) {
+		further.Go(func() { p.askFurther(ctx, s, t.ID, o) }) // with patience it takes its time, which nothing waits for
 	}
 	// A watching daemon visits one address, and the others only after a failure, each with N before it:
 	// the traffic is a third less, and the failure is looked at more closely.

@@ -65,6 +65,8 @@ const (
 	FaultServfail           FaultKind = "servfail"            // a zone that no resolver can validate
 	FaultSlow               FaultKind = "slow"                // far away, thin or lossy
 	FaultNegativeCache      FaultKind = "negative_cache"      // the ISP's resolver has kept a denial of Host
+	FaultBogus              FaultKind = "bogus"               // Host's zone is signed wrongly, and the ISP's resolver alone validates
+	FaultNoAuthority        FaultKind = "no_authority"        // the ISP's resolver can't reach Host's name servers, and says so late
 	FaultNewKeys            FaultKind = "new_keys"            // the app's servers have changed their keys
 	FaultAppRefuses         FaultKind = "app_refuses"         // a data centre answers with its transport's error
 	FaultAppStalls          FaultKind = "app_stalls"          // a data centre is silent after its first answer: what has the key hangs
@@ -80,7 +82,7 @@ var FaultKinds = []FaultKind{
 	FaultDown, FaultRefuse, FaultMute, FaultMuteName, FaultHTTPStatus, FaultHangs, FaultExpiredCertificate, FaultWrongCertificate,
 	FaultIncompleteChain, FaultNewAuthority,
 	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
-	FaultServfail, FaultSlow, FaultNegativeCache, FaultDNSFilter,
+	FaultServfail, FaultSlow, FaultNegativeCache, FaultBogus, FaultNoAuthority, FaultDNSFilter,
 	FaultNewKeys, FaultAppRefuses, FaultAppStalls, FaultNoFraming, FaultUnproved, FaultRefusesOld, FaultSwallowsOld,
 }
 

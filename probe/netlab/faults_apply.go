@@ -16,8 +16,8 @@ func (p *plan) afflict(f Fault) error {
 		return p.lose(f)
 	case FaultDNSFilter:
 		return p.filter(f)
-	case FaultNegativeCache:
-		return p.deny(f)
+	case FaultNegativeCache, FaultBogus, FaultNoAuthority:
+		return p.trouble(f)
 	}
 	machines, err := p.afflicted(f)
 	if err != nil {
@@ -196,14 +196,14 @@ func (p *plan) filter(f Fault) error {
 	return nil
 }
 
-// deny has the ISP's resolver deny a name, as it does while it keeps an older denial (RFC 2308).
-func (p *plan) deny(f Fault) error {
+// trouble gives the ISP's resolver a trouble of its own with a name: it keeps an older denial (RFC 2308), say.
+func (p *plan) trouble(f Fault) error {
 	for _, m := range p.machines {
 		if m.near && m.dns != nil && m.address != homeRouter {
-			if m.dns.denied == nil {
-				m.dns.denied = make(map[string]bool)
+			if m.dns.troubles == nil {
+				m.dns.troubles = make(map[string]FaultKind)
 			}
-			m.dns.denied[strings.ToLower(f.Host)] = true
+			m.dns.troubles[strings.ToLower(f.Host)] = f.Kind
 		}
 	}
 	return nil

@@ -21,9 +21,9 @@ type resolver struct {
 	// filtered names are answered with the unspecified address: what a household's ad or child
 	// filter does. Keys are names in lower case without the last dot.
 	filtered map[string]bool
-	// denied names don't exist, by an answer that is kept from an earlier day.
-	denied map[string]bool
-	dns64  bool // names without IPv6 are given some, which leads to a translator
+	// troubles are this resolver's own with names: FaultNegativeCache, FaultBogus, FaultNoAuthority.
+	troubles map[string]FaultKind
+	dns64    bool // names without IPv6 are given some, which leads to a translator
 	// upstream resolves in its stead; nil for a resolver of its own.
 	upstream func(network string, q *dns.Msg) (*dns.Msg, error)
 }
@@ -76,9 +76,7 @@ func (r *resolver) answer(network string, q *dns.Msg) *dns.Msg {
 	if opt := q.IsEdns0(); opt != nil {
 		reply.SetEdns0(1232, opt.Do()) // 1232: the size agreed on DNS flag day 2020
 	}
-	if name := strings.TrimSuffix(strings.ToLower(question.Name), "."); r.denied[name] {
-		reply.Rcode = dns.RcodeNameError
-		reply.Ns = []dns.RR{startOf(name)}
+	if r.troubled(reply, q) {
 		return reply
 	}
 	r.zone.answer(reply, question)
@@ -86,6 +84,37 @@ func (r *resolver) answer(network string, q *dns.Msg) *dns.Msg {
 		r.synthesise(reply, question)
 	}
 	return reply
+}
+
+// authorityPatience is how long a resolver looks for a name's servers before it says that it failed: the ten seconds
+// of BIND 9 (resolver-query-timeout), and what its last attempt takes.
+const authorityPatience = 12 * time.Second
+
+// troubled gives the answer that a trouble of this resolver's makes to a query; false where it has none with the name.
+func (r *resolver) troubled(reply, q *dns.Msg) bool {
+	name := strings.TrimSuffix(strings.ToLower(q.Question[0].Name), ".")
+	why := uint16(0)
+	switch r.troubles[name] {
+	case FaultNegativeCache:
+		reply.Rcode = dns.RcodeNameError
+		reply.Ns = []dns.RR{startOf(name)}
+		return true
+	case FaultBogus:
+		if q.CheckingDisabled {
+			return false
+		}
+		why = dns.ExtendedErrorCodeDNSBogus
+	case FaultNoAuthority:
+		time.Sleep(authorityPatience)
+		why = dns.ExtendedErrorCodeNoReachableAuthority
+	default:
+		return false
+	}
+	reply.Rcode = dns.RcodeServerFailure
+	if opt := reply.IsEdns0(); opt != nil {
+		opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: why})
+	}
+	return true
 }
 
 // introduce says who answers.
