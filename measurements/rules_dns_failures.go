@@ -66,7 +66,10 @@ func (o *Observation) extended() []int {
 
 // answeredPatiently says whether the resolver under test, silent at first, answered when it was given longer.
 func (c *Case) answeredPatiently() bool {
-	return slices.ContainsFunc(c.view.further[wanted{c.Name, c.Family}], func(o *Observation) bool {
-		return o.DNS.Further == AskedPatiently && o.DNS.Rcode >= 0
-	})
+	return slices.ContainsFunc(c.view.further[wanted{c.Name, c.Family}], (*Observation).answeredLate)
+}
+
+// answeredLate says whether it is the answer of a resolver that was silent at first, whatever it says.
+func (o *Observation) answeredLate() bool {
+	return o.DNS != nil && o.DNS.Further == AskedPatiently && o.DNS.Rcode >= 0
 }

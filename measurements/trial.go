@@ -130,7 +130,8 @@ func newTrial(t *Observation, control Failure, controlOK, targetOK bool) Trial {
 }
 
 // resolveTrials pairs a name's answer with control D's. An answer that the verdict calls forged has
-// failed, although the step itself did not.
+// failed, although the step itself did not. A failure that ended when the resolver was asked again makes none: it may
+// have hit any name.
 func resolveTrials(m, gate *Measurement, v *AppVerdict) []Trial {
 	neutral := map[Family]bool{}
 	for i := range gate.Observations {
@@ -140,10 +141,14 @@ func resolveTrials(m, gate *Measurement, v *AppVerdict) []Trial {
 	}
 	other := map[wanted]*Observation{} // D's best word
 	failed := map[placed]bool{}        // a neutral name failed right afterwards
+	ended := map[wanted]bool{}         // the failure did, when the resolver was asked again: it was no name's
 	for i := range m.Observations {
 		o := &m.Observations[i]
 		if o.Operation == Resolve && o.Control == N && !o.OK() {
 			failed[placed{o.Target, o.Family}] = true
+		}
+		if o.Operation == Resolve && o.DNS != nil && (o.DNS.Further != "" && o.resolved() || o.answeredLate()) {
+			ended[wanted{o.Name, o.Family}] = true
 		}
 		if o.Operation != Resolve || o.Control != D || o.DNS == nil || o.DNS.Resolver == SystemResolver {
 			continue
@@ -155,7 +160,7 @@ func resolveTrials(m, gate *Measurement, v *AppVerdict) []Trial {
 	var out []Trial
 	for i := range m.Observations {
 		o := &m.Observations[i]
-		if o.Operation != Resolve || o.Control != T {
+		if o.Operation != Resolve || o.Control != T || !o.OK() && ended[wanted{o.Name, o.Family}] {
 			continue
 		}
 		if d := other[wanted{o.Name, o.Family}]; d != nil {

@@ -80,6 +80,39 @@ func TestTrialsTakeTheirSignatureFromTheVerdict(t *testing.T) {
 	}
 }
 
+// What a resolver answers when it is asked again, it had failed for by chance: no trial of the name.
+func TestFailureThatEndsIsNoTrial(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		failure Failure
+		further *DNS // of the second answer
+		refused bool // which is a refusal, too
+		trials  int
+	}{
+		"not asked again":         {DNSRefused, nil, false, 1},
+		"refused again":           {DNSRefused, &DNS{Resolver: SystemResolver, Further: AskedAgain}, true, 1},
+		"answered then":           {DNSRefused, &DNS{Resolver: SystemResolver, Further: AskedAgain, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.10")}}, false, 0},
+		"silent, with patience":   {Timeout, &DNS{Resolver: SystemResolver, Further: AskedPatiently, Rcode: -1}, false, 1},
+		"late, and a failure too": {Timeout, &DNS{Resolver: SystemResolver, Further: AskedPatiently, Rcode: 2}, true, 0},
+	} {
+		m := &Measurement{App: "a", Observations: []Observation{
+			{Target: "chat", Operation: Resolve, Family: IPv4, Name: chatName, Failure: test.failure, DNS: &DNS{Resolver: SystemResolver, Rcode: -1}},
+			{Target: "chat", Operation: Resolve, Control: D, Family: IPv4, Name: chatName, DNS: &DNS{Resolver: "https://192.0.2.99/dns-query"}},
+		}}
+		if test.further != nil {
+			o := Observation{Target: "chat", Operation: Resolve, Control: D, Family: IPv4, Name: chatName, DNS: test.further}
+			if test.refused {
+				o.Failure = DNSRefused
+			}
+			m.Observations = append(m.Observations, o)
+		}
+		gate := &Measurement{Observations: []Observation{{Operation: Resolve, Family: IPv4}}}
+		if got := Trials(m, gate, nil); len(got) != test.trials {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+}
+
 // In DNS the control is another resolver, and a neutral name at the same one.
 func TestResolveTrials(t *testing.T) {
 	answer := &DNS{Resolver: SystemResolver, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.10")}}
