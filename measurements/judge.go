@@ -11,8 +11,8 @@ func Judge(r *Round, h *History) RoundVerdict { return JudgeWith(Rules, r, h) }
 
 // JudgeWith judges by other rules: old ones side by side with new ones, or all but one.
 func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
-	gate, again := r.Gate.apart()
-	line := judgeLineOf(r, &gate, again)
+	gate, again, resolvers := r.Gate.apart()
+	line := judgeLineOf(r, &gate, again, resolvers)
 	if r.moved() {
 		line.move()
 	}
@@ -101,6 +101,9 @@ func (s *layerSet) add(c *Case, f *Finding) {
 	if c.Layer == LayerDNS && c.view.line.Redirected {
 		s.merge(LayerVerdict{Layer: LayerDNS, Family: c.Family, State: OK, Signature: DNSRedirect, Rule: "dns-redirect", Scope: ScopeUnknown,
 			Reasons: []string{"another resolver answers over UDP than over TCP at the same address"}})
+	}
+	if c.Layer == LayerDNS && c.view.line.Encrypted != "" {
+		s.merge(LayerVerdict{Layer: LayerDNS, Family: c.Family, State: OK, Signature: DNSEncrypted, Rule: "dns-encrypted", Scope: ScopeUnknown, Reasons: []string{c.view.line.Encrypted}})
 	}
 	e := LayerVerdict{Layer: c.Layer, Family: c.Family, State: f.State, Signature: f.Signature, Confidence: f.Confidence, Scope: ScopeUnknown, Rule: f.Rule, Reasons: f.Reasons}
 	if f.State != OK {

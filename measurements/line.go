@@ -51,6 +51,8 @@ type Line struct {
 	caprices map[caprice]int
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
+	// Encrypted is how encrypted DNS to public resolvers is seen to be filtered, in a sentence; "" where it is not.
+	Encrypted string
 
 	State     State
 	Signature Signature

@@ -22,18 +22,22 @@ type moment struct {
 // own pause between two such questions (probe, witnessPause), and a second for the machine.
 const witnessed = 3 * time.Second
 
-// apart gives the gate as it was before the apps, and what its hosts said when they were asked again.
-func (m *Measurement) apart() (gate Measurement, again []*Observation) {
+// apart gives the gate as it was before the apps, what its hosts said when they were asked again, and what was met at
+// public resolvers: those are no neutral hosts, where encrypted DNS is filtered.
+func (m *Measurement) apart() (gate Measurement, again, resolvers []*Observation) {
 	gate = *m
 	gate.Observations = nil
 	for i := range m.Observations {
-		if o := &m.Observations[i]; o.Again {
+		switch o := &m.Observations[i]; {
+		case o.Again:
 			again = append(again, o)
-		} else {
+		case o.Target == resolverTarget && (o.DNS == nil || o.DNS.Resolver != SystemResolver):
+			resolvers = append(resolvers, o)
+		default:
 			gate.Observations = append(gate.Observations, *o)
 		}
 	}
-	return gate, again
+	return gate, again, resolvers
 }
 
 // listen gathers what was heard in the course of the round, after the gate.

@@ -57,7 +57,7 @@ func TestFaltered(t *testing.T) {
 // What was heard again is no part of the gate as it was before the apps.
 func TestApart(t *testing.T) {
 	m := Measurement{Observations: []Observation{{Target: "a"}, {Target: "a", Again: true}}}
-	gate, again := m.apart()
+	gate, again, _ := m.apart()
 	if len(gate.Observations) != 1 || len(again) != 1 || !again[0].Again || len(m.Observations) != 2 {
 		t.Errorf("got %d and %d of %d", len(gate.Observations), len(again), len(m.Observations))
 	}

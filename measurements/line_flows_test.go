@@ -46,7 +46,7 @@ func TestFlowsLost(t *testing.T) {
 		{"handshakes are late as well", connectsTo(ControlApp, 4, 2, 1, 2*time.Second, ""), connectsTo("a", 4, 2, 1, quick, ""), false, false},
 		{"too few to tell", connectsTo(ControlApp, 2, 2, 1, quick, ""), connectsTo("a", 4, 2, 1, quick, ""), false, true},
 	} {
-		l := judgeLineOf(&Round{Gate: c.gate, Apps: []Measurement{c.app}}, &c.gate, nil)
+		l := judgeLineOf(&Round{Gate: c.gate, Apps: []Measurement{c.app}}, &c.gate, nil, nil)
 		if l.NoRoom != c.noRoom || l.FlowsLost != c.lost {
 			t.Errorf("%s: no room %v, lost %v", c.name, l.NoRoom, l.FlowsLost)
 		}

@@ -2,13 +2,16 @@ package measurements
 
 // judgeLineOf reads the gate, then what its hosts said later and the apps beside it: some troubles of the line show
 // only where both are seen. What the apps say of themselves excuses the line of nothing, and blames it for nothing alone.
-func judgeLineOf(r *Round, gate *Measurement, again []*Observation) *Line {
+func judgeLineOf(r *Round, gate *Measurement, again, resolvers []*Observation) *Line {
 	l := judgeLine(gate)
 	l.listen(gate, again, r.Apps)
 	l.readCaprice(gate, again, r.Apps)
 	l.readFlows(gate, r.Apps)
 	l.readResolver(gate, r.Apps)
 	l.readGarden(r)
+	if l.readEncrypted(gate, resolvers); l.Encrypted != "" && l.State == OK && l.Signature == "" {
+		l.say(DNSEncrypted, l.Encrypted)
+	}
 	return l
 }
 

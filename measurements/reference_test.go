@@ -76,7 +76,7 @@ func layerVerdict(t *testing.T, r *Round, h *History, target string, l Layer) La
 	v := Judge(r, h)
 	for _, tv := range v.Apps[0].Targets {
 		for _, e := range tv.Layers {
-			if tv.Target == target && e.Layer == l && e.Signature != DNSRedirect {
+			if tv.Target == target && e.Layer == l && e.Signature != DNSRedirect && e.Signature != DNSEncrypted {
 				return e
 			}
 		}

@@ -7,7 +7,8 @@ import "strings"
 // one (ooni/data, mechanism taxonomy v1) and extend it where it has none (QUIC, local causes).
 type Signature string
 
-// Signatures that today's rules can give. DESIGN section 4 says what each means and what proves it.
+// The signatures of the contract: DESIGN section 4 says what each means and what proves it. All can be given but
+// TLSECH.
 const (
 	DNSNXDomainSig     Signature = "dns.nxdomain"
 	DNSRefusedSig      Signature = "dns.refused"
@@ -18,6 +19,7 @@ const (
 	DNSInjectBlockpage Signature = "dns.injection.blockpage"
 	DNSInjectOther     Signature = "dns.injection.other"
 	DNSRedirect        Signature = "dns.redirect"
+	DNSEncrypted       Signature = "dns.encrypted"
 
 	IPUnreachable Signature = "ip.unreachable"
 	TCPTimeout    Signature = "tcp.timeout"
@@ -41,9 +43,12 @@ const (
 	TLSNotTLSSig          Signature = "tls.not_tls"
 	TLSCutoffSNI          Signature = "tls.cutoff.sni"
 	TLSCutoffIP           Signature = "tls.cutoff.ip"
-	ThrottleSNI           Signature = "throttle.sni"
-	ThrottleIP            Signature = "throttle.ip"
-	ThrottleProtocol      Signature = "throttle.protocol"
+	// TLSECH is given by no rule: none of our hellos offers Encrypted ClientHello, so what is filtered with it alone
+	// is not seen.
+	TLSECH           Signature = "tls.ech"
+	ThrottleSNI      Signature = "throttle.sni"
+	ThrottleIP       Signature = "throttle.ip"
+	ThrottleProtocol Signature = "throttle.protocol"
 
 	HTTPBlockpage   Signature = "http.blockpage"
 	HTTPRedirect    Signature = "http.redirect"

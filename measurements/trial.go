@@ -176,7 +176,7 @@ func resolveTrials(m, gate *Measurement, v *AppVerdict) []Trial {
 func connectTrials(m, gate *Measurement) []Trial {
 	tried, alive := map[Family]Failure{}, map[Family]bool{}
 	for i := range gate.Observations {
-		if o := &gate.Observations[i]; o.Operation == Connect {
+		if o := &gate.Observations[i]; o.Operation == Connect && o.Control == T {
 			alive[o.Family] = alive[o.Family] || o.OK()
 			tried[o.Family] = o.Failure
 		}

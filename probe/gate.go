@@ -42,6 +42,7 @@ func (p *Plan) measureGate(ctx context.Context, s *sheet) {
 	wg.Wait()
 	p.largeRequests(ctx, s)
 	p.nearPings(ctx, s)
+	p.encryptedDNS(ctx, s)
 }
 
 // measureControl measures one neutral host over one family: pinned addresses go first, so that a
@@ -112,7 +113,7 @@ func (p *Plan) identifyResolver(ctx context.Context, s *sheet) {
 		o := p.Host.Identify(sctx, r)
 		cancel()
 		anonymous(&o)
-		s.note(role{target: "resolver", control: measurements.D}, o)
+		s.note(role{target: resolverTarget, control: measurements.D}, o)
 	}
 }
 

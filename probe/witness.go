@@ -69,7 +69,7 @@ func (p *Plan) newWitnesses(ctx context.Context, gate *sheet, m *measurements.Me
 		ep, err := netip.ParseAddrPort(o.Endpoint)
 		by := passageOf(o)
 		place := schedule.Place{Transport: by.transport(), Endpoint: ep}
-		if err != nil || !o.OK() && !killed(o) || o.Operation != measurements.TLSHandshake && o.Operation != measurements.QUICHandshake || seen[place] {
+		if err != nil || o.Control != measurements.T || !o.OK() && !killed(o) || o.Operation != measurements.TLSHandshake && o.Operation != measurements.QUICHandshake || seen[place] {
 			continue
 		}
 		seen[place] = true

@@ -74,7 +74,7 @@ func (k catalogueCmd) Run(c *cli, t terminal) error {
 	if receivers := pushLines(cfg); len(receivers) > 0 {
 		_, _ = fmt.Fprintf(t.out, "\nreceivers of what is found\n  %s\n", strings.Join(receivers, "\n  "))
 	}
-	_, _ = fmt.Fprintln(t.out, "\nresolvers, beside the machine's own")
+	_, _ = fmt.Fprintln(t.out, "\nresolvers, beside the machine's own; those of encrypted DNS over tcp://…:53 as well, where they are silent")
 	for _, r := range cfg.Trusted {
 		_, _ = fmt.Fprintf(t.out, "  %s\n", r.URL)
 	}

@@ -170,6 +170,9 @@ func (m *Metrics) showNetwork(gate *measurements.Measurement, n *measurements.Ne
 	up := map[layerFamily]bool{}
 	for i := range gate.Observations {
 		o := &gate.Observations[i]
+		if o.Control != measurements.T {
+			continue // of a resolver as such
+		}
 		switch o.Operation {
 		case measurements.Resolve, measurements.Connect, measurements.QUICHandshake:
 			key := layerFamily{string(o.Family), string(o.Layer())}

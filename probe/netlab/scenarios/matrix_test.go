@@ -105,7 +105,7 @@ func TestInnocentWorldsAreNotCalledBlocked(t *testing.T) {
 
 // wanted are the signatures that must have a scenario by now.
 var wanted = strings.Fields(`dns.nxdomain dns.refused dns.servfail dns.no_answer dns.timeout
-	dns.injection.bogon dns.injection.blockpage dns.injection.other dns.redirect
+	dns.injection.bogon dns.injection.blockpage dns.injection.other dns.redirect dns.encrypted
 	ip.unreachable tcp.timeout tcp.refused tcp.reset tcp.eof
 	tls.reset.sni tls.timeout.sni tls.eof.sni tls.alert.sni tls.reset.other tls.timeout.other tls.eof.other tls.alert.other
 	tls.mitm tls.not_tls

@@ -27,7 +27,7 @@ func keepsWord(t *testing.T, scenario string, l *ms.LayerVerdict) {
 	t.Helper()
 	at := slices.IndexFunc(ms.Rules, func(r ms.Rule) bool { return r.ID == l.Rule })
 	if at < 0 {
-		if !slices.Contains([]string{"passes", "unexplained", "dns-redirect"}, l.Rule) {
+		if !slices.Contains([]string{"passes", "unexplained", "dns-redirect", "dns-encrypted"}, l.Rule) {
 			t.Errorf("%s: no rule %q", scenario, l.Rule)
 		}
 		return
