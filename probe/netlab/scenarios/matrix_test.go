@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -100,48 +99,6 @@ func TestInnocentWorldsAreNotCalledBlocked(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// wanted are the signatures that must have a scenario by now.
-var wanted = strings.Fields(`dns.nxdomain dns.refused dns.servfail dns.no_answer dns.timeout
-	dns.injection.bogon dns.injection.blockpage dns.injection.other dns.redirect dns.encrypted
-	ip.unreachable tcp.timeout tcp.refused tcp.reset tcp.eof
-	tls.reset.sni tls.timeout.sni tls.eof.sni tls.alert.sni tls.reset.other tls.timeout.other tls.eof.other tls.alert.other
-	tls.mitm tls.not_tls
-	http.blockpage http.redirect http.reset.host http.timeout.host http.eof.host http.reset http.timeout http.eof
-	quic.timeout.sni quic.timeout.endpoint quic.timeout.version quic.timeout.udp443 quic.refused quic.close quic.version quic.alert.sni
-	tls.timeout.fingerprint tls.reset.fingerprint net.shutdown net.ipv6_unreachable
-	throttle.sni tls.cutoff.sni tls.cutoff.ip service.moved service.refused
-	local.offline local.captive_portal local.ipv6_broken local.tls_interception local.tunnel local.dns_filter local.app_filter
-	local.clock local.mtu local.nat_exhausted local.quota local.udp443_blocked`)
-
-// Every signature has a world in which it is found, and at least as many worlds are innocent as are censored.
-func TestScenariosCoverTheSignatures(t *testing.T) {
-	found := map[string]bool{}
-	innocent, censored := 0, 0
-	for _, r := range results(t) {
-		if r.Scenario.Innocent {
-			innocent++
-		} else {
-			censored++
-		}
-		found[string(r.Verdict.Network.Signature)] = true
-		for _, app := range r.Verdict.Apps {
-			for _, target := range app.Targets {
-				for _, l := range target.Layers {
-					found[string(l.Signature)] = true
-				}
-			}
-		}
-	}
-	for _, s := range wanted {
-		if !found[s] {
-			t.Errorf("no scenario leads to %s", s)
-		}
-	}
-	if innocent < censored {
-		t.Errorf("%d innocent scenarios, %d censored ones", innocent, censored)
 	}
 }
 
