@@ -58,7 +58,7 @@ func judgeApp(rules []Rule, v *view) AppVerdict {
 		if set := layers[t.ID]; set != nil {
 			tv.Layers = set.verdicts()
 			v.locate(t.ID, tv.Layers)
-			tv.State = targetState(v.line, tv.Layers)
+			tv.State = targetState(v.line, t.askedFor(tv.Layers))
 		}
 		app.Targets = append(app.Targets, tv)
 	}

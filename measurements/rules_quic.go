@@ -3,6 +3,7 @@ package measurements
 import "time"
 
 var quicRules = []Rule{
+	offeredAlone,
 	{
 		ID:         "quic-alert-with-name",
 		Says:       "The QUIC handshake ends in an alert with the target's name; a neutral name passed at the same place just before.",

@@ -1,6 +1,9 @@
 package probe
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestOffersH3(t *testing.T) {
 	t.Parallel()
@@ -26,17 +29,43 @@ func TestOffersH3(t *testing.T) {
 		{"cut short", []string{`h3="`}, false},
 		{"no port", []string{`h3=""`}, false},
 	} {
-		if got := offersH3(c.fields, "www.example.com", 8443); got != c.want {
+		if got := readAltSvc(c.fields, "www.example.com", 8443).h3 != 0; got != c.want {
 			t.Errorf("%s: got %v", c.name, got)
 		}
+	}
+}
+
+// longestAge is the largest number of seconds that is read.
+const longestAge = (1<<31 - 1) * time.Second
+
+func TestAgeOfAnOffer(t *testing.T) {
+	t.Parallel()
+	for fields, want := range map[string]altSvc{
+		`h3=":443"; ma=60`:                     {true, 443, time.Minute},
+		`h2=":443"; ma=5, h3=":8443"; ma="60"`: {true, 8443, time.Minute},
+		`h3=":443"; persist=1;MA=60`:           {true, 443, time.Minute},
+		`h3=":443"`:                            {true, 443, 24 * time.Hour},
+		`h3=":443"; ma=-1`:                     {true, 443, 24 * time.Hour},
+		`h3=":443"; ma=99999999999999999999`:   {true, 443, 24 * time.Hour},
+		`h3=":443"; ma=0`:                      {true, 443, 0},
+		`clear`:                                {said: true},
+	} {
+		if got := readAltSvc([]string{fields}, "www.example.com", 8443); got != want {
+			t.Errorf("%s: %+v, want %+v", fields, got, want)
+		}
+	}
+	if got := readAltSvc(nil, "www.example.com", 443); got != (altSvc{}) {
+		t.Errorf("no field: %+v", got)
 	}
 }
 
 func FuzzOffersH3(f *testing.F) {
 	f.Add(`h3=":443"; ma=86400, h2="a\",:1"`)
 	f.Fuzz(func(t *testing.T, field string) {
-		offersH3([]string{field}, "www.example.com", 443)
-		if !offersH3([]string{`h3=":443"`, field}, "www.example.com", 443) {
+		if got := readAltSvc([]string{field}, "www.example.com", 443); got.age < 0 || got.age > longestAge {
+			t.Errorf("an offer lasts %v", got.age)
+		}
+		if readAltSvc([]string{`h3=":443"`, field}, "www.example.com", 443).h3 != 443 {
 			t.Error("an offer is taken back by another field")
 		}
 	})

@@ -157,6 +157,10 @@ func (c chain) exchange(ctx context.Context, conn *tls.Conn, name, path string, 
 // request adds to a request what is wanted of the answer beside the answer.
 func (c chain) request(in HTTPInput) HTTPInput {
 	in.Speaks, in.ProofHeader, in.Learn = c.ask.Speaks, c.ask.ProofHeader, c.p.learnt.add
+	if in.Verified && c.role.control == measurements.T {
+		at := offerKey{c.s.m.App + "/" + c.role.target, in.Host}
+		in.offered = func(said altSvc) { c.p.offers.hear(at, said) }
+	}
 	return in
 }
 

@@ -47,6 +47,8 @@ type HTTPInput struct {
 	ProofHeader string
 	// Learn, if set, is told of the addresses under which the answer says to see us. They are in no record.
 	Learn func(netip.Addr)
+	// offered, if set, is told what the answer says of HTTP/3.
+	offered func(altSvc)
 	// MaxBody is where reading the body stops, in bytes, and 512 KiB at most. 0: the body is not read.
 	MaxBody int64
 }
@@ -194,7 +196,11 @@ func (x *exchange) answer(resp *http.Response, err error) error {
 	x.seen.Proto, x.seen.Status = protocol(resp), resp.StatusCode
 	location := resp.Header.Get("Location")
 	x.seen.Location = location[:min(len(location), mostLocation)]
-	x.seen.AltSvcH3 = offersH3(resp.Header.Values("Alt-Svc"), x.in.Host, x.port)
+	offer := readAltSvc(resp.Header.Values("Alt-Svc"), x.in.Host, x.port)
+	x.seen.AltSvcH3 = offer.h3 != 0
+	if x.in.offered != nil {
+		x.in.offered(offer)
+	}
 	x.seen.AppStatus, x.seen.Proved = proof(x.in, resp.Header)
 	if x.in.Learn != nil {
 		echoes(resp.Header, x.in.Learn)

@@ -83,6 +83,7 @@ type Plan struct {
 	penalties penalties
 	arms      armsDied
 	learnt    learnt
+	offers    offers
 	scrubber  *privacy.Scrubber // of the last round; nil before the first
 	system    []Resolver
 	behind    []Resolver

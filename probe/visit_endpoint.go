@@ -21,15 +21,23 @@ func (p *Plan) visitEach(ctx context.Context, s *sheet, t Target, spots []spot, 
 
 func (p *Plan) visitAll(ctx context.Context, s *sheet, t Target, spots []spot, wg *sync.WaitGroup, neutral bool) *bool {
 	all, mu := true, sync.Mutex{}
+	visit := func(t Target, sp spot, w Probe) {
+		wg.Go(func() {
+			if !p.visitPorts(ctx, s, t, sp, w, neutral || p.wantsNeutral(s.key(t)+" "+sp.addr.String())) {
+				mu.Lock()
+				all = false
+				mu.Unlock()
+			}
+		})
+	}
 	for _, sp := range spots {
 		for _, w := range t.Probes {
-			wg.Go(func() {
-				if !p.visitPorts(ctx, s, t, sp, w, neutral || p.wantsNeutral(s.key(t)+" "+sp.addr.String())) {
-					mu.Lock()
-					all = false
-					mu.Unlock()
-				}
-			})
+			visit(t, sp, w)
+		}
+		// What the server alone offers has its turn when control N has: in `once`, under suspicion, else in an eighth of
+		// the rounds.
+		if offered, ok := p.overQUIC(s, t, sp.host); ok && neutral {
+			visit(offered, sp, ProbeH3)
 		}
 	}
 	return &all

@@ -20,6 +20,7 @@ type site struct {
 	name    string
 	paths   map[string]http.HandlerFunc // what is there; nil: a page
 	h3      uint16                      // the port that Alt-Svc offers; 0: none is said
+	h3Until time.Time                   // … and until when; zero: for good
 	legy    bool                        // it is a gateway of LINE's
 	proof   string                      // a header that the app alone sends; "": there is none
 	issuer  *certifier                  // the app's own; nil: the machine's
@@ -176,7 +177,7 @@ func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // ServeHTTP answers with what is at the path, or with the site's trouble wherever it is asked.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.h3 != 0 {
+	if s.h3 != 0 && (s.h3Until.IsZero() || time.Now().Before(s.h3Until)) {
 		w.Header().Set("Alt-Svc", fmt.Sprintf(`h3=":%d"; ma=86400`, s.h3))
 	}
 	if s.trouble.hangs {

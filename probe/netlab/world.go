@@ -23,6 +23,7 @@ type Options struct {
 	HomeRouter bool        // a router at 192.168.1.1 forwards queries: the vantage is configured with it instead
 	Faults     []Fault     // innocent trouble, there from the start
 	OtherHosts []OtherHost // beside those that the catalogue names
+	Offers     []Offer     // HTTP/3 that no word of the catalogue asks for
 	Access     Link        // the volunteer's own line; default: 5 ms, as fast as can be
 	Seed       uint64      // of everything that the wire leaves to chance
 

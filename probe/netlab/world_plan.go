@@ -52,6 +52,7 @@ func newPlan(o Options, trust, forger, newcomer, private *certifier) *plan {
 	for i := range o.OtherHosts {
 		p.otherHost(&o.OtherHosts[i])
 	}
+	p.offers(o.Offers)
 	p.resolvers(o)
 	p.blockPages()
 	p.zone.settle()

@@ -181,7 +181,7 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 	}
 	o := netlab.Options{
 		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.gate(s), Trusted: l.Trusted, Seed: 1, Access: access,
-		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s), Tunnel: s.Tunnel, Pinned: s.Pinned, Stub: s.Stub, NAT64: s.NAT64,
+		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s), Offers: s.Offers, Tunnel: s.Tunnel, Pinned: s.Pinned, Stub: s.Stub, NAT64: s.NAT64,
 	}
 	if o.Roams, err = s.roams(); err != nil {
 		return nil, err

@@ -97,6 +97,9 @@ type Scenario struct {
 	// Access is the line.
 	Access Access `toml:"access"`
 
+	// Offers are hosts with HTTP/3 that no word of the catalogue asks for.
+	Offers []netlab.Offer `toml:"offer"`
+
 	Rules  []Rule         `toml:"rule"`
 	Faults []netlab.Fault `toml:"fault"`
 	Expect []Expect       `toml:"expect"`
