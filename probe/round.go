@@ -46,9 +46,9 @@ type Plan struct {
 	VolumeEvery int
 	// Opaque: first packets that look like chance are sent without suspicion, too.
 	Opaque bool
-	// IdentityEvery is in how many rounds an app's server is asked once to prove that it has the app's key,
-	// where that costs it something; 0 is under suspicion alone.
-	IdentityEvery int
+	// IdentityEvery is how long the proof of a target and family lasts that it has the app's key, where giving it costs
+	// the server something; 0 is for good: it is asked for under suspicion alone.
+	IdentityEvery time.Duration
 	// Locate looks, under suspicion, for the hop at which a handshake dies.
 	Locate bool
 
@@ -84,6 +84,7 @@ type Plan struct {
 	arms      armsDied
 	learnt    learnt
 	offers    offers
+	proofs    proofs
 	scrubber  *privacy.Scrubber // of the last round; nil before the first
 	system    []Resolver
 	behind    []Resolver

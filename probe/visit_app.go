@@ -37,6 +37,7 @@ func (c chain) mtproto(ctx context.Context, t Target, arm app.Transport) bool {
 	sctx, cancel := c.step(ctx, false)
 	defer cancel()
 	x := MTProto(sctx, conn, "", app.MTProtoInput{Transport: arm, Keys: t.Keys, DC: t.DC, Identity: c.identity, Host: c.ep.Addr().String()})
+	c.identified(x)
 	c.note(x)
 	return x.OK()
 }
@@ -80,6 +81,7 @@ func (t Target) upgrade(path string) func(context.Context, chain, *tls.Conn) boo
 			_ = ws.Close()
 			return true
 		}
+		c.identified(x)
 		c.note(x)
 		return x.OK()
 	}
@@ -168,13 +170,6 @@ func (t *Target) protocol() string {
 		return measurements.WhatsAppNoise
 	}
 	return t.Speaks
-}
-
-// wantsIdentity says whether the proof that costs the server an operation of RSA is asked for: under
-// suspicion, in a thorough round, and else about once a week.
-func (p *Plan) wantsIdentity(key string) bool {
-	return p.Thorough || p.Suspicion != nil && p.Suspicion.Suspected(key) ||
-		p.IdentityEvery > 0 && p.Rotation.Nth("identity "+key, uint64(p.IdentityEvery))
 }
 
 // penalties are the data centres at which control N died the last time. N itself may have brought that on, so

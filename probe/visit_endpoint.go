@@ -110,7 +110,10 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 		s.skip(measurements.Skip{Target: t.ID, Layer: firstLayer(w), Family: measurements.FamilyOf(ep.Addr()), Endpoint: ep.String(), Reason: reason})
 		return visitSkipped
 	}
-	c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin}, triggered: p.triggered(place), identity: p.wantsIdentity(s.key(t))}
+	c := chain{p: p, s: s, ep: ep, roots: t.Roots, role: role{target: t.ID, origin: sp.origin}, triggered: p.triggered(place)}
+	var done func()
+	c.identity, done = p.wantsIdentity(proofKey{s.key(t), measurements.FamilyOf(ep.Addr())}, suspect)
+	defer done()
 	switch w {
 	case ProbeMTProto:
 		neutral = !p.Without[measurements.N] && (suspect || p.opaque(s, t))

@@ -41,6 +41,7 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
+	history := stored(cfg, plan)
 	plan.Rotation = schedule.Rotation(rand.Uint32())          // what goes round in turns goes on from one `once` to the next by chance
 	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // who waits wants it now; what takes days to tell is the daemon's
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -48,8 +49,6 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	if isTerminal(t.err) && !c.Quiet {
 		_, _ = fmt.Fprintf(t.err, "measuring %d apps …\n", len(plan.Apps))
 	}
-	history, key := stored(cfg)
-	plan.EpochKey = key
 	round := plan.Run(ctx)
 	verdict := measurements.Judge(&round, history)
 	if err := o.print(t, &round, &verdict); err != nil {
@@ -80,23 +79,26 @@ func only(cfg *config.Config, ids []string) error {
 	return nil
 }
 
-// stored is what a daemon on this machine has learnt, and the key by which it names networks; nil where
-// there is none.
-func stored(cfg *config.Config) (*measurements.History, []byte) {
+// stored is the history of a daemon on this machine; nil where there is none. The plan gets what it remembers, and
+// the key by which it names networks.
+func stored(cfg *config.Config, plan *probe.Plan) *measurements.History {
 	kept, err := store.Open(cfg.StorePath, store.Options{ReadOnly: true})
 	if err != nil {
-		return nil, nil
+		return nil
 	}
 	defer func() { _ = kept.Close() }()
 	var h measurements.History
 	if kept.LoadState(stateHistory, &h) != nil {
-		return nil, nil
+		return nil
 	}
-	key, err := storedEpochKey(kept)
-	if err != nil {
-		return &h, nil
+	var turns *probe.Memory
+	if kept.LoadState(stateTurns, &turns) == nil {
+		plan.Recall(turns)
 	}
-	return &h, key
+	if key, err := storedEpochKey(kept); err == nil {
+		plan.EpochKey = key
+	}
+	return &h
 }
 
 func (o *onceCmd) print(t terminal, round *measurements.Round, verdict *measurements.RoundVerdict) error {

@@ -145,9 +145,9 @@ func realHost(cfg *config.Config) probe.Host {
 // three times a day, a few megabytes in all where pages are large.
 const volumeEvery = 32
 
-// identityEvery is in how many rounds a server proves its key: about once a week (core.telegram.org charges it
-// an operation of RSA, which politeness does not ask for every quarter of an hour).
-func identityEvery(interval time.Duration) int { return max(int(7*24*time.Hour/interval), 1) }
+// identityEvery is how long a server's proof of its key lasts: the proof costs it an operation of RSA
+// (core.telegram.org/mtproto/auth_key), which politeness does not ask for every quarter of an hour. Chosen by us.
+const identityEvery = 7 * 24 * time.Hour
 
 // newPlan makes the plan of a configuration on a host.
 func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
@@ -161,7 +161,7 @@ func newPlan(cfg *config.Config, host probe.Host) (*probe.Plan, error) {
 		Host: host, Apps: cfg.Apps, Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 		Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel,
 		Ledger: schedule.NewLedger(cfg.Residual), Budget: schedule.NewBudget(cfg.DailyBudget),
-		Spread: schedule.Spread(cfg.Interval), VolumeEvery: volumeEvery, Locate: cfg.Locate, Opaque: cfg.Opaque, IdentityEvery: identityEvery(cfg.Interval), Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), AskHelper: cfg.Reference.ControlX,
+		Spread: schedule.Spread(cfg.Interval), VolumeEvery: volumeEvery, Locate: cfg.Locate, Opaque: cfg.Opaque, IdentityEvery: identityEvery, Suspicion: &schedule.Suspicion{}, Reference: asked(cfg), AskHelper: cfg.Reference.ControlX,
 		Software: software(cfg), Vantage: cfg.Vantage,
 	}, nil
 }

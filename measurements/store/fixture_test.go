@@ -43,7 +43,7 @@ func rounds(t testing.TB, n int, rules ...netlab.Rule) (out []judged) {
 		}
 		plan := &probe.Plan{Host: w.Host(), Apps: w.Apps(cfg.Apps...), Placebo: cfg.Placebo, Controls: cfg.Controls, System: system, Trusted: cfg.Trusted,
 			Families: cfg.Families, Timeout: cfg.Timeout, Parallel: cfg.Parallel, Ledger: schedule.NewLedger(cfg.Residual), Suspicion: &schedule.Suspicion{},
-			Spread: time.Minute, VolumeEvery: 32, IdentityEvery: 7 * 96, EpochKey: probe.NewEpochKey()}
+			Spread: time.Minute, VolumeEvery: 32, IdentityEvery: 7 * 24 * time.Hour, EpochKey: probe.NewEpochKey()}
 		var history measurements.History
 		for range n {
 			round := plan.Run(context.Background())

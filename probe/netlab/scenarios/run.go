@@ -267,7 +267,7 @@ func (l *Lab) plan(s *Scenario, apps []probe.App, w *netlab.World) (*probe.Plan,
 		placebo = l.Placebo
 	}
 	return &probe.Plan{
-		VolumeEvery: volume, Placebo: placebo,
+		VolumeEvery: volume, Placebo: placebo, IdentityEvery: 7 * 24 * time.Hour,
 		Host: host, Apps: measured, Controls: l.controls(s), Trusted: l.Trusted,
 		Families: []measurements.Family{measurements.IPv4, measurements.IPv6},
 		Timeout:  10 * time.Second, Parallel: 8, Thorough: !s.Watched, Shape: s.Shape, Opaque: s.Opaque, Suspicion: &schedule.Suspicion{},
