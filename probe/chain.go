@@ -38,6 +38,14 @@ type chain struct {
 // alpn is what our hello offers over TCP: what a browser offers.
 var alpn = []string{"h2", "http/1.1"}
 
+// offersOf is what a probe's hello offers: a WebSocket is asked for in HTTP/1.1 (RFC 6455, section 4.1).
+func offersOf(w Probe) []string {
+	if w == ProbeWSS {
+		return alpn[1:]
+	}
+	return alpn
+}
+
 func (c chain) note(o measurements.Observation) {
 	if !c.triggered.IsZero() {
 		o.SinceTrigger = measurements.Seconds(o.Started.Sub(c.triggered))

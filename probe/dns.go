@@ -62,8 +62,10 @@ func (h Host) resolve(ctx context.Context, r Resolver, q question, family measur
 // no_answer where the resolver does not say; many refuse, which says nothing. The observation's Family is
 // the resolver's own.
 func (h Host) Identify(ctx context.Context, r Resolver) measurements.Observation {
-	return h.inquire(ctx, r, question{name: "version.bind", kind: dns.TypeTXT, class: dns.ClassCHAOS})
+	return h.inquire(ctx, r, itsName)
 }
+
+var itsName = question{name: "version.bind", kind: dns.TypeTXT, class: dns.ClassCHAOS}
 
 // inquiry is a question on its way to a resolver, and what has come of it.
 type inquiry struct {

@@ -159,7 +159,7 @@ func (p *Plan) getReference(ctx context.Context, u *url.URL, ep netip.AddrPort) 
 	if u.Scheme == "https" {
 		tctx, done := p.step(ctx)
 		defer done()
-		secure, h := p.Host.TLS(tctx, conn, TLSInput{Name: u.Hostname(), ALPN: []string{"http/1.1"}})
+		secure, h := p.Host.TLS(tctx, conn, TLSInput{Name: u.Hostname(), ALPN: referenceALPN})
 		p.spend(schedule.Wire(h))
 		if !h.OK() {
 			return nil, errors.New("unreachable: TLS handshake: " + h.Failure.Reason())
@@ -180,6 +180,9 @@ func (p *Plan) getReference(ctx context.Context, u *url.URL, ep netip.AddrPort) 
 	}
 	return body, nil
 }
+
+// referenceALPN is what the hello to a reference offers: one exchange needs no streams.
+var referenceALPN = []string{"http/1.1"}
 
 // errReferenceStatus is an answer that is none: a telltale that serves no reference says 404.
 var errReferenceStatus = errors.New("it has no answer for us")

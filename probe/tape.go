@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"io"
 	"net"
 	"net/netip"
-	"os"
-	"sync"
+	"slices"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/app"
@@ -27,28 +27,32 @@ var taped = netip.MustParseAddrPort("192.0.2.1:443")
 // Tape lists what visits to a target send, in order, by running their own steps against connections that lead
 // nowhere; nothing leaves the process. What follows an answer is there where the answer is an app's own, since a
 // server of our making gives it. Inside TLS and QUIC the list has what is enciphered, in clear: HTTP/1.1, whose
-// fields HTTP/2 and HTTP/3 send in their own form.
+// fields HTTP/2 and HTTP/3 send in their own form. Of a target with several names it shows the first.
 func Tape(ctx context.Context, t Target) []Message {
 	tp := &tape{}
-	for _, host := range t.Hosts {
-		tp.resolve(ctx, host)
-		break // the others' differ by their names alone
-	}
 	host := ""
 	if len(t.Hosts) > 0 {
 		host = t.Hosts[0]
 	}
+	for _, name := range t.Hosts {
+		tp.resolve(ctx, name)
+	}
+	if t.Neutral != "" && slices.Contains(t.Probes, ProbeSTUN) {
+		tp.resolve(ctx, t.Neutral) // control N's server is another's
+	}
 	for _, w := range t.Probes {
 		switch w {
 		case ProbeTLS, ProbeHTTPS, ProbeWSS, ProbeLEGY:
-			tp.hello(ctx, host, measurements.Small)
-			tp.hello(ctx, host, measurements.Default)
-			tp.hello(ctx, host, measurements.Old)
+			for _, shape := range []measurements.Shape{measurements.Small, measurements.Default, measurements.Old} {
+				tp.hello(ctx, host, shape, offersOf(w))
+			}
 		case ProbeH3:
-			tp.initial(ctx, host, measurements.Small)
-			tp.initial(ctx, host, measurements.Default)
+			tp.quic(ctx, host, "")
 		}
 		tp.exchange(ctx, t, host, w)
+		if (w == ProbeHTTPS || w == ProbeLEGY) && host != "" && !slices.Contains(t.Probes, ProbeH3) {
+			tp.quic(ctx, host, " (where the server's Alt-Svc offers HTTP/3)")
+		}
 	}
 	return tp.out
 }
@@ -108,8 +112,8 @@ func (tp *tape) mtproto(ctx context.Context, t Target, arm app.Transport) {
 	c := &listener{Conn: near, heard: make(chan struct{})}
 	_, _ = app.MTProto(ctx, c, app.MTProtoInput{Transport: arm, Keys: []*rsa.PublicKey{&key.PublicKey}, DC: t.DC, Identity: true, Host: taped.Addr().String()})
 	what := "MTProto, " + string(arm) + ": "
-	for i, b := range c.sent {
-		tp.out = append(tp.out, Message{What: what + []string{"req_pq_multi", "req_DH_params (under suspicion, and about once a week)"}[min(i, 1)], Bytes: b})
+	for i, b := range c.messages() {
+		tp.out = append(tp.out, Message{What: what + []string{"req_pq_multi", "req_DH_params (under suspicion, and once a week)"}[min(i, 1)], Bytes: b})
 	}
 }
 
@@ -120,114 +124,66 @@ type tape struct{ out []Message }
 func (tp *tape) listen(what string, step func(net.Conn)) {
 	c := &listener{heard: make(chan struct{})}
 	step(c)
-	for _, b := range c.sent {
+	for _, b := range c.messages() {
 		tp.out = append(tp.out, Message{What: what, Bytes: b})
 	}
 }
 
 func (tp *tape) dialled(what string, c *listener, step func(Host)) {
-	step(Host{Dial: func(context.Context, string, string) (net.Conn, error) { return c, nil }})
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, b := range c.sent {
+	step(c.host())
+	for _, b := range c.messages() {
 		tp.out = append(tp.out, Message{What: what, Bytes: b})
 	}
 }
 
 func (tp *tape) resolve(ctx context.Context, host string) {
+	for _, kind := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		q := question{name: host, kind: kind, class: dns.ClassINET}
+		tp.inquiry(ctx, "DNS query over UDP, "+dns.TypeToString[kind], Resolver{URL: "udp://" + taped.Addr().String()}, q)
+	}
+}
+
+// inquiry is the first that a resolver gets of a question.
+func (tp *tape) inquiry(ctx context.Context, what string, r Resolver, q question) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	tp.first(what, func(h Host) { h.inquire(ctx, r, q) })
+}
+
+// first keeps the first message that a step sends.
+func (tp *tape) first(what string, step func(Host)) {
 	c := &listener{heard: make(chan struct{})}
-	h := Host{Dial: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
-	h.Resolve(ctx, Resolver{URL: "udp://" + taped.Addr().String()}, host, measurements.IPv4)
-	if len(c.sent) > 0 {
-		tp.out = append(tp.out, Message{What: "DNS query over UDP (another for AAAA)", Bytes: c.sent[0]})
+	step(c.host())
+	if sent := c.messages(); len(sent) > 0 {
+		tp.out = append(tp.out, Message{What: what, Bytes: sent[0]})
 	}
 }
 
 // patience is how long a step may wait for nobody. Chosen by us: what is sent first is sent at once.
 const patience = 50 * time.Millisecond
 
-func (tp *tape) hello(ctx context.Context, host string, shape measurements.Shape) {
+func (tp *tape) hello(ctx context.Context, host string, shape measurements.Shape, offers []string) {
 	tp.dialled("ClientHello, "+string(shape), &listener{heard: make(chan struct{})}, func(h Host) {
 		conn, _ := h.Connect(ctx, taped)
-		_, _ = h.TLS(ctx, conn, TLSInput{Name: host, Shape: shape, ALPN: alpn})
+		_, _ = h.TLS(ctx, conn, TLSInput{Name: host, Shape: shape, ALPN: offers})
 	})
 }
 
-func (tp *tape) initial(ctx context.Context, host string, shape measurements.Shape) {
+// quic is a handshake over QUIC in both shapes, and control V, which follows where it and control N meet silence.
+func (tp *tape) quic(ctx context.Context, host, when string) {
+	tp.initial(ctx, host, measurements.Small, when)
+	tp.initial(ctx, host, measurements.Default, when)
+	tp.ping(ctx, "QUIC of an unknown version, after silence"+when)
+}
+
+func (tp *tape) initial(ctx context.Context, host string, shape measurements.Shape, when string) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tp.dialled("QUIC Initial, "+string(shape), &listener{heard: make(chan struct{}), patient: true}, func(h Host) { _, _ = h.QUIC(ctx, taped, TLSInput{Name: host, Shape: shape}) })
+	tp.dialled("QUIC Initial, "+string(shape)+when, &listener{heard: make(chan struct{}), patient: true}, func(h Host) { _, _ = h.QUIC(ctx, taped, TLSInput{Name: host, Shape: shape}) })
 }
 
-// listener keeps what is written to it. It has nothing to say of its own.
-type listener struct {
-	net.Conn
-	mu   sync.Mutex
-	sent [][]byte
-
-	// A read waits for heard, then ends. Without the wait net/http may see the end of the connection before it
-	// has written what it wants to say.
-	heard   chan struct{} // closed by the first write, at a deadline and by Close
-	patient bool          // the first write does not: QUIC reads on
-	once    sync.Once
-}
-
-func (l *listener) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	l.sent = append(l.sent, append([]byte(nil), b...))
-	l.mu.Unlock()
-	if l.Conn != nil {
-		return l.Conn.Write(b)
-	}
-	if !l.patient {
-		l.wake()
-	}
-	return len(b), nil
-}
-
-func (l *listener) Read(b []byte) (int, error) {
-	if l.Conn != nil {
-		return l.Conn.Read(b)
-	}
-	<-l.heard
-	if l.patient {
-		return 0, os.ErrDeadlineExceeded
-	}
-	return 0, io.EOF
-}
-
-func (l *listener) Close() error {
-	l.wake()
-	if l.Conn != nil {
-		return l.Conn.Close()
-	}
-	return nil
-}
-
-// wake ends a read that waits, once for all.
-func (l *listener) wake() {
-	l.once.Do(func() { close(l.heard) })
-}
-
-func (l *listener) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(taped) }
-func (l *listener) LocalAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(taped.Addr(), 40000))
-}
-
-func (l *listener) SetDeadline(t time.Time) error { return l.set(net.Conn.SetDeadline, t) }
-func (l *listener) SetReadDeadline(t time.Time) error {
-	if !t.IsZero() {
-		time.AfterFunc(time.Until(t), l.wake) // quic-go's way to end a read is a deadline that has passed
-	}
-	return l.set(net.Conn.SetReadDeadline, t)
-}
-func (l *listener) SetWriteDeadline(t time.Time) error { return l.set(net.Conn.SetWriteDeadline, t) }
-
-func (l *listener) set(f func(net.Conn, time.Time) error, t time.Time) error {
-	if l.Conn != nil {
-		return f(l.Conn, t)
-	}
-	return nil
+func (tp *tape) ping(ctx context.Context, what string) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tp.first(what, func(h Host) { h.VersionPing(ctx, taped) })
 }

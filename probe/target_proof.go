@@ -37,6 +37,22 @@ func (t *Target) Proof() string {
 	return strings.Join(out, "; ")
 }
 
+// NeutralName says, in words, which name control N bears, and where it goes; "" where the target's probes bear none.
+func (t *Target) NeutralName() string {
+	for _, w := range t.Probes {
+		switch {
+		case w == ProbeSTUN && t.Neutral != "":
+			return t.Neutral + ", asked at its own address"
+		case w == ProbeSTUN || w == ProbeTCP || w == ProbeMTProto || w == ProbeWhatsApp:
+		case t.Neutral != "":
+			return t.Neutral + ", at the target's addresses"
+		default:
+			return "a random name under example.com, at the target's addresses"
+		}
+	}
+	return ""
+}
+
 const byCertificate = "a certificate for the name"
 
 var provedBy = map[Probe]string{
@@ -47,6 +63,6 @@ var provedBy = map[Probe]string{
 }
 
 var spokenProof = map[string]string{
-	measurements.MTProto:       "our nonce and a key of Telegram's that it names; under suspicion and about once a week an answer that only that key's holder can give",
+	measurements.MTProto:       "our nonce and a key of Telegram's that it names; under suspicion and once a week an answer that only that key's holder can give",
 	measurements.WhatsAppNoise: "a chain of certificates to WhatsApp's own root, and the key in it",
 }

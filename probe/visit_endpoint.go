@@ -122,7 +122,7 @@ func (p *Plan) visit(ctx context.Context, s *sheet, t Target, sp spot, ep netip.
 	case ProbeLEGY:
 		c.ask.Speaks = measurements.LEGY
 	case ProbeWSS:
-		c.protocols = []string{"http/1.1"} // the one in which a WebSocket is asked for
+		c.protocols = offersOf(w)
 	}
 	if w != ProbeLEGY {
 		c.ask.ProofHeader = t.ProofHeader

@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/probe"
 )
 
 // bytesNote stands before the list.
-const bytesNote = `What telltale sends to each target, byte by byte, made by the very code that
-measures; nothing was sent for this list. Client randoms, keys, nonces,
-identifiers of transactions and times are fresh in every message. Control N
-sends the same with a neutral name. What is inside TLS and QUIC is shown in
-clear, in the form of HTTP/1.1. Nothing of an account, and nothing that tells
-one volunteer from another, is in any of it.
+const bytesNote = `What telltale sends, byte by byte, made by the very code that measures; nothing
+was sent for this list. Client randoms, keys, nonces, identifiers of
+transactions and times are fresh in every message. Control N sends the same
+with a neutral name, and asks for "/". What is inside TLS and QUIC is shown in
+clear, in the form of HTTP/1.1. A lost DNS query is sent twice more, without
+its EDNS0 record. Nothing of an account, and nothing that tells one volunteer
+from another, is in any of it.
 `
 
 // printBytes lists every message to every target of the apps.
@@ -23,11 +25,35 @@ func printBytes(t terminal, apps []probe.App) {
 	_, _ = fmt.Fprint(t.out, bytesNote)
 	for _, app := range apps {
 		for _, target := range app.Targets {
-			_, _ = fmt.Fprintf(t.out, "\n%s %s\n", app.ID, target.ID)
-			for _, m := range probe.Tape(context.Background(), target) {
-				_, _ = fmt.Fprintf(t.out, "  %s, %d bytes\n%s", m.What, len(m.Bytes), dump(m.Bytes))
-			}
+			printMessages(t, app.ID+" "+target.ID, probe.Tape(context.Background(), target))
 		}
+	}
+}
+
+// printBytesBeside lists what is sent beside that: to neutral hosts, placebos, resolvers and the reference vantage.
+func printBytesBeside(t terminal, cfg *config.Config) {
+	ctx := context.Background()
+	for _, n := range cfg.Controls {
+		printMessages(t, "neutral host "+n.Host, probe.TapeControl(ctx, n))
+	}
+	for _, target := range cfg.Placebo.Targets {
+		printMessages(t, "placebo "+target.ID, probe.Tape(ctx, target))
+	}
+	asked := cfg.Controls[0].Host // any name is asked in the same way
+	own := append(probe.TapeIdentity(ctx), probe.TapeResolver(ctx, probe.Resolver{URL: "tcp://192.0.2.53"}, asked)...)
+	printMessages(t, "the machine's own resolver, beside the queries above; over TCP where a name fails, here "+asked, own)
+	for _, r := range cfg.Trusted {
+		printMessages(t, "resolver "+r.URL+", where a name fails, here "+asked, probe.TapeResolver(ctx, r, asked))
+	}
+	if cfg.Reference.URL != "" {
+		printMessages(t, "reference vantage", probe.TapeReference(ctx, probe.Reference{URL: cfg.Reference.URL}))
+	}
+}
+
+func printMessages(t terminal, to string, messages []probe.Message) {
+	_, _ = fmt.Fprintf(t.out, "\n%s\n", to)
+	for _, m := range messages {
+		_, _ = fmt.Fprintf(t.out, "  %s, %d bytes\n%s", m.What, len(m.Bytes), dump(m.Bytes))
 	}
 }
 

@@ -16,41 +16,79 @@ import (
 
 // catalogueCmd lists what would be contacted.
 type catalogueCmd struct {
-	App   string `placeholder:"ID" help:"Only this app."`
-	Bytes bool   `help:"Every message that is sent to a target, byte by byte."`
+	App   string `placeholder:"ID" help:"Only this app, also where it is not enabled."`
+	Bytes bool   `help:"Every message that is sent, byte by byte."`
 }
 
-// Run prints app, target, endpoints, probes, proof, why and source; then the gate's neutral hosts.
+// Run prints app, target, endpoints, probes, proof, neutral name, why and source; then the gate's neutral hosts.
 func (k catalogueCmd) Run(c *cli, t terminal) error {
 	cfg, err := c.config()
 	if err != nil {
 		return err
 	}
-	apps := slices.DeleteFunc(slices.Clone(cfg.Apps), func(a probe.App) bool { return k.App != "" && a.ID != k.App })
-	if len(apps) == 0 {
-		return usagef("no app %q is enabled", k.App)
+	apps, enabled, err := k.apps(cfg)
+	if err != nil {
+		return err
 	}
 	if k.Bytes {
 		printBytes(t, apps)
+		if k.App == "" {
+			printBytesBeside(t, cfg)
+		}
 		return nil
 	}
 	for _, app := range apps {
-		_, _ = fmt.Fprintf(t.out, "%s (%s)\n", app.ID, app.Name)
+		note := ""
+		if !enabled {
+			note = ": not enabled, and not measured"
+		}
+		_, _ = fmt.Fprintf(t.out, "%s (%s)%s\n", app.ID, app.Name, note)
 		for _, target := range app.Targets {
-			_, _ = fmt.Fprintf(t.out, "  %s  %s\n", target.ID, strings.Join(words(target.Probes), " "))
-			_, _ = fmt.Fprintln(t.out, wrap("    ", endpoints(target), tableWidth))
-			_, _ = fmt.Fprintln(t.out, wrap("    proof: ", target.Proof(), tableWidth))
-			if target.Why != "" {
-				_, _ = fmt.Fprintln(t.out, wrap("    why: ", target.Why, tableWidth))
-			}
-			if target.Source != "" {
-				_, _ = fmt.Fprintln(t.out, wrap("    source: ", strings.TrimSuffix(target.Source+" ("+target.Reviewed+")", " ()"), tableWidth))
-			}
+			listTarget(t, &target)
 		}
 	}
-	if k.App != "" {
-		return nil
+	if k.App == "" {
+		listBeside(t, cfg)
 	}
+	return nil
+}
+
+// apps are those that are listed: the enabled ones, or the one that was asked for.
+func (k catalogueCmd) apps(cfg *config.Config) (apps []probe.App, enabled bool, err error) {
+	if k.App == "" {
+		return cfg.Apps, true, nil
+	}
+	var known []string
+	for i, app := range slices.Concat(cfg.Apps, config.More()) {
+		if app.ID == k.App {
+			return []probe.App{app}, i < len(cfg.Apps), nil
+		}
+		known = append(known, app.ID)
+	}
+	if slices.Contains(cfg.NotEnabled, k.App) {
+		return nil, false, usagef("--app=%s: it is not named in apps.enabled", k.App)
+	}
+	slices.Sort(known)
+	return nil, false, usagef("--app=%s: no such app; there are %s", k.App, strings.Join(slices.Compact(known), ", "))
+}
+
+func listTarget(t terminal, target *probe.Target) {
+	_, _ = fmt.Fprintf(t.out, "  %s  %s\n", target.ID, strings.Join(words(target.Probes), " "))
+	_, _ = fmt.Fprintln(t.out, wrap("    ", endpoints(*target), tableWidth))
+	_, _ = fmt.Fprintln(t.out, wrap("    proof: ", target.Proof(), tableWidth))
+	if name := target.NeutralName(); name != "" {
+		_, _ = fmt.Fprintln(t.out, wrap("    neutral: ", name, tableWidth))
+	}
+	if target.Why != "" {
+		_, _ = fmt.Fprintln(t.out, wrap("    why: ", target.Why, tableWidth))
+	}
+	if target.Source != "" {
+		_, _ = fmt.Fprintln(t.out, wrap("    source: ", strings.TrimSuffix(target.Source+" ("+target.Reviewed+")", " ()"), tableWidth))
+	}
+}
+
+// listBeside lists who is contacted beside the apps.
+func listBeside(t terminal, cfg *config.Config) {
 	_, _ = fmt.Fprintln(t.out, "\nneutral hosts, to know our own line")
 	for _, n := range cfg.Controls {
 		where := ""
@@ -78,7 +116,6 @@ func (k catalogueCmd) Run(c *cli, t terminal) error {
 	for _, r := range cfg.Trusted {
 		_, _ = fmt.Fprintf(t.out, "  %s\n", r.URL)
 	}
-	return nil
 }
 
 func words(probes []probe.Probe) []string {

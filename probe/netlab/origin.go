@@ -161,6 +161,9 @@ func (m *machine) ownName() string {
 
 // ServeHTTP answers for every site of the machine, over whatever the request came.
 func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if m.heard != nil {
+		m.heard(r)
+	}
 	if m.clock != 0 {
 		w.Header().Set("Date", time.Now().Add(m.clock).UTC().Format(http.TimeFormat))
 	}

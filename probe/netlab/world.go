@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
@@ -43,6 +44,9 @@ type Options struct {
 	Tunnel bool
 	// Own is what tells who the volunteer is, beside what every world's vantage has (Home).
 	Own privacy.Own
+	// Heard, if set, is told of every request that a server gets, in clear or out of TLS and QUIC. It leaves the body
+	// alone; requests come side by side.
+	Heard func(*http.Request)
 	// Roams, if set, is when the vantage moves to another network (Network.Roam).
 	Roams time.Duration
 }

@@ -42,8 +42,9 @@ type machine struct {
 	dns      *resolver        // behind plainDNS and dnsOverTLS
 	tcp, udp map[uint16]service
 	clock    time.Duration // ahead of the vantage's
-	own      *OtherHost    // behind handedOver
-	near     bool          // with the ISP or at home
+	heard    func(*http.Request)
+	own      *OtherHost // behind handedOver
+	near     bool       // with the ISP or at home
 	trouble  trouble
 
 	// While it runs.

@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -22,6 +23,7 @@ type plan struct {
 	newcomer *certifier // issues what everybody will trust one day
 	private  *certifier // issues for the apps that trust nobody else; nil: there are none
 	clock    time.Duration
+	heard    func(*http.Request)
 }
 
 // newPlan lays out what the options name. Nothing in it knows an app: the words of the catalogue
@@ -36,6 +38,7 @@ func newPlan(o Options, trust, forger, newcomer, private *certifier) *plan {
 		newcomer: newcomer,
 		private:  private,
 		clock:    o.Clock,
+		heard:    o.Heard,
 	}
 	for _, app := range o.Apps {
 		for i := range app.Targets {
@@ -151,6 +154,7 @@ func (p *plan) machine(a netip.Addr, operator string) *machine {
 			issuer:   p.trust,
 			newcomer: p.newcomer,
 			clock:    p.clock,
+			heard:    p.heard,
 			sites:    make(map[string]*site),
 			tcp:      make(map[uint16]service),
 			udp:      make(map[uint16]service),
