@@ -38,6 +38,12 @@ func gotd(t *testing.T, key *rsa.PrivateKey, dc int, obfuscated bool) string {
 	}
 	l := transport.Listen(inner)
 	t.Cleanup(func() { _ = l.Close() })
+	serveGotd(l, key, dc)
+	return l.Addr().String()
+}
+
+// serveGotd makes gotd's side of the exchange on whatever a listener accepts, until it closes.
+func serveGotd(l transport.Listener, key *rsa.PrivateKey, dc int) {
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -52,10 +58,14 @@ func gotd(t *testing.T, key *rsa.PrivateKey, dc int, obfuscated bool) string {
 			}
 		}
 	}()
-	return l.Addr().String()
 }
 
 func ask(t *testing.T, at string, in app.MTProtoInput) (app.MTProtoAnswer, error) {
+	t.Helper()
+	return asked(t, at, func(ctx context.Context, conn net.Conn) (app.MTProtoAnswer, error) { return app.MTProto(ctx, conn, in) })
+}
+
+func asked(t *testing.T, at string, question func(context.Context, net.Conn) (app.MTProtoAnswer, error)) (app.MTProtoAnswer, error) {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", at)
 	if err != nil {
@@ -64,22 +74,34 @@ func ask(t *testing.T, at string, in app.MTProtoInput) (app.MTProtoAnswer, error
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	return app.MTProto(ctx, conn, in)
+	return question(ctx, conn)
 }
 
-// The exchange with somebody else's server, in every transport that it has.
+// The exchange with somebody else's server, in every transport, in a WebSocket and in the bodies of HTTP.
 func TestInteropMTProto(t *testing.T) {
 	t.Parallel()
 	key, other := newKey(t), newKey(t)
-	for _, transport := range []app.Transport{app.Abridged, app.Intermediate, app.PaddedIntermediate, app.Obfuscated} {
-		t.Run(string(transport), func(t *testing.T) {
+	plain := func(t *testing.T) string { return gotd(t, key, 2, false) }
+	for name, c := range map[string]struct {
+		transport app.Transport
+		serve     func(*testing.T) string
+		ask       func(*testing.T, string, app.MTProtoInput) (app.MTProtoAnswer, error)
+	}{
+		"abridged":            {app.Abridged, plain, ask},
+		"intermediate":        {app.Intermediate, plain, ask},
+		"padded intermediate": {app.PaddedIntermediate, plain, ask},
+		"obfuscated":          {app.Obfuscated, func(t *testing.T) string { return gotd(t, key, 2, true) }, ask},
+		"WebSocket":           {app.Obfuscated, func(t *testing.T) string { return gotdWebSocket(t, key, 2) }, askWebSocket},
+		"HTTP":                {app.OverHTTP, func(t *testing.T) string { return gotdHTTP(t, key, 2) }, ask},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			at := gotd(t, key, 2, transport == app.Obfuscated)
-			in := app.MTProtoInput{Transport: transport, Keys: []*rsa.PublicKey{&other.PublicKey, &key.PublicKey}, DC: 2, Identity: true}
-			got, err := ask(t, at, in)
+			at := c.serve(t)
+			in := app.MTProtoInput{Transport: c.transport, Keys: []*rsa.PublicKey{&other.PublicKey, &key.PublicKey}, DC: 2, Identity: true, Host: "127.0.0.1"}
+			got, err := c.ask(t, at, in)
 			for range 3 { // gotd hashes nonces as numbers: one in 128 exchanges loses a leading zero there
 				if isImposter(err) {
-					got, err = ask(t, at, in)
+					got, err = c.ask(t, at, in)
 				}
 			}
 			if err != nil || !got.Nonce || !got.Identity || got.Fingerprint != fmt.Sprintf("%016x", app.Fingerprint(&key.PublicKey)) {
@@ -92,11 +114,11 @@ func TestInteropMTProto(t *testing.T) {
 				t.Errorf("%d bytes out, %d in", got.Sent, got.Received)
 			}
 			in.Identity = false
-			if got, err = ask(t, at, in); err != nil || got.Identity || !got.Nonce {
+			if got, err = c.ask(t, at, in); err != nil || got.Identity || !got.Nonce {
 				t.Errorf("without the proof of identity: %+v, %v", got, err)
 			}
 			in.Keys = in.Keys[:1]
-			if got, err = ask(t, at, in); !isImposter(err) || got.Fingerprint != "" || got.Fingerprints != 1 {
+			if got, err = c.ask(t, at, in); !isImposter(err) || got.Fingerprint != "" || got.Fingerprints != 1 {
 				t.Errorf("with a key that we don't know: %+v, %v", got, err)
 			}
 		})
