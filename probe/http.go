@@ -137,6 +137,9 @@ func (x *exchange) over(ctx context.Context, conn net.Conn) error {
 		DialContext: handOut, DialTLSContext: handOut, ForceAttemptHTTP2: true,
 		DisableCompression: true, MaxResponseHeaderBytes: mostHeader,
 	}
+	if x.in.Speaks == measurements.LEGY { // and no more than is wanted is sent to us (RFC 9113, section 5.2)
+		t.ReadBufferSize, t.HTTP2 = 1<<10, &http.HTTP2Config{MaxReceiveBufferPerStream: int(x.in.MaxBody)}
+	}
 	req, err := x.request(ctx)
 	if err != nil {
 		return err

@@ -49,6 +49,24 @@ func serveHTTP(t *testing.T, over *tls.Config) netip.AddrPort {
 	return netip.MustParseAddrPort(s.Listener.Addr().String())
 }
 
+// An exchange with a gateway of LINE's stays within the 3 kB of an app's handshake, over HTTP/2 however long the answer
+// is: it is not sent to us.
+func TestLEGYIsSmall(t *testing.T) {
+	t.Parallel()
+	secure := serveHTTP(t, serverConfig(good))
+	for alpn, path := range map[string]string{"h2": "/large", "http/1.1": "/"} {
+		conn, _ := shakeHands(t, secure, TLSInput{Name: site, ALPN: []string{alpn}})
+		o := HTTP(within(t, patient), conn, HTTPInput{Host: site, Path: path, Verified: true, Speaks: measurements.LEGY, MaxBody: legyBody})
+		if !o.OK() || o.HTTP.Status != http.StatusOK || path == "/large" && o.HTTP.BodyBytes != legyBody || o.HTTP.Proto != alpn {
+			t.Errorf("%s: %+v", alpn, o)
+		}
+		const headers = 6 * 72 // of segments, with IPv6 and timestamps
+		if n := o.Sent + o.Received + headers; n > 3000 {
+			t.Errorf("%s: %d bytes on the wire, %d out and %d in", alpn, n, o.Sent, o.Received)
+		}
+	}
+}
+
 func TestHTTPExchanges(t *testing.T) {
 	t.Parallel()
 	clear := serveHTTP(t, nil)

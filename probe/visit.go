@@ -20,6 +20,9 @@ const (
 	// appBody is how much of an app's verified page is read: the status line has said all that a
 	// verdict needs, and the volunteer pays for the rest.
 	appBody = 4 << 10
+	// legyBody is the same of a gateway's answer, whose header says all, and which has to stay within the 3 kB of an
+	// app's handshake.
+	legyBody = 512
 	// keptBody is read from a peer that is not the app's own: as much as evidence keeps.
 	keptBody = 8 << 10
 	// visitBytes is the estimate for one endpoint with its controls, asked of the budget before it is

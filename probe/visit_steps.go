@@ -48,7 +48,7 @@ func (c chain) visitTLS(ctx context.Context, t Target, sp spot, w Probe, neutral
 		if path != "" {
 			at = "/"
 		}
-		return n.tls(ctx, neutralFor(t, host), at, ofNeutral, appBody)
+		return n.tls(ctx, neutralFor(t, host), at, ofNeutral, bodyOf(w))
 	}) {
 		return false
 	}
@@ -64,7 +64,14 @@ func (c chain) visitTLS(ctx context.Context, t Target, sp spot, w Probe, neutral
 			return false
 		}
 	}
-	return c.tls(ctx, host, path, shape, appBody) && (!neutral || c.visitOld(ctx, t, sp))
+	return c.tls(ctx, host, path, shape, bodyOf(w)) && (!neutral || c.visitOld(ctx, t, sp))
+}
+
+func bodyOf(w Probe) int64 {
+	if w == ProbeLEGY {
+		return legyBody
+	}
+	return appBody
 }
 
 func (c chain) visitHTTP(ctx context.Context, t Target, host string, neutral bool) bool {

@@ -18,6 +18,7 @@ import (
 const (
 	mostOfUpgrade   = 16 << 10 // the HTTP answer
 	mostOfWebSocket = 64 << 10 // everything, the HTTP answer included
+	readAhead       = 1 << 10  // what may be read behind a header: a page is not wanted
 )
 
 // UpgradeInput says which WebSocket to ask for. Its fields go into HTTP lines as they are: they come
@@ -70,7 +71,7 @@ func upgrade(conn net.Conn, in UpgradeInput) (*WebSocket, error) {
 	if _, err := t.Write(in.request(key)); err != nil {
 		return nil, err
 	}
-	w := &WebSocket{Conn: t, in: bufio.NewReader(t), client: true}
+	w := &WebSocket{Conn: t, in: bufio.NewReaderSize(t, readAhead), client: true}
 	answer, err := http.ReadResponse(w.in, &http.Request{Method: http.MethodGet}) //nolint:bodyclose // closing would read the body to its end
 	if err != nil {
 		return nil, t.because("no HTTP answer", "HTTP/")

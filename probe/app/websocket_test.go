@@ -355,3 +355,41 @@ func FuzzWebSocketFrame(f *testing.F) {
 		}
 	})
 }
+
+// Of what stands behind the answer's header no more is read than comes with its end: a page is not wanted, and the
+// whole has to stay within the 3 kB of a handshake.
+func TestUpgradeReadsNoPage(t *testing.T) {
+	t.Parallel()
+	ours, theirs := pair(t)
+	go func() {
+		_, _ = http.ReadRequest(bufio.NewReader(theirs))
+		_, _ = io.WriteString(theirs, "HTTP/1.1 403 Forbidden\r\nContent-Length: 65536\r\n\r\n"+strings.Repeat("x", 64<<10))
+		_ = theirs.Close()
+	}()
+	counted := &counting{Conn: ours}
+	_, err := Upgrade(soon(t), counted, chat)
+	if e, ok := errors.AsType[*NotUpgraded](err); !ok || e.Status != http.StatusForbidden {
+		t.Errorf("got %v", err)
+	}
+	if counted.bytes > 2000 {
+		t.Errorf("%d bytes were sent and read", counted.bytes)
+	}
+}
+
+// counting counts what is sent and read.
+type counting struct {
+	net.Conn
+	bytes int
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.bytes += n
+	return n, err
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.bytes += n
+	return n, err
+}
