@@ -58,6 +58,7 @@ api https 443 true
 graph https 443 false
 mqtt tls 443 true
 chat wss 443 false
+gateway wss 443 false
 cdn https 443 false
 stun stun 3478 false
 web-quic h3 443 false`,
