@@ -22,14 +22,15 @@ const (
 	pairBytes = 2*transferBytes + visitBytes
 )
 
-// wantsVolume says whether a target's transfers are measured in this round.
-func (p *Plan) wantsVolume(t Target) bool {
+// wantsVolume says whether a target's transfers are measured in this round. Two apps may call a target by one name: the
+// key has the app.
+func (p *Plan) wantsVolume(key string, t Target) bool {
 	if p.VolumeEvery <= 0 || len(t.Hosts) == 0 {
 		return false
 	}
 	for _, w := range t.Probes {
 		if w == ProbeHTTPS {
-			return p.VolumeEvery == 1 || p.Rotation.Nth(t.ID, uint64(p.VolumeEvery))
+			return p.VolumeEvery == 1 || p.Rotation.Nth(key, uint64(p.VolumeEvery))
 		}
 	}
 	return false

@@ -34,3 +34,20 @@ func TestTransfersLeaveRestingPlacesAlone(t *testing.T) {
 		}
 	}
 }
+
+// Targets of two apps that bear one name have turns of their own: not all pages are fetched in one round.
+func TestVolumeTurnsAreTheApps(t *testing.T) {
+	p, web := &Plan{VolumeEvery: 32}, Target{ID: "web", Hosts: []string{"www.example.com"}, Probes: []Probe{ProbeHTTPS}}
+	turns := map[schedule.Rotation][]string{}
+	for range 32 {
+		for _, app := range []string{"telegram", "whatsapp", "line", "instagram"} {
+			if p.wantsVolume(app+"/web", web) {
+				turns[p.Rotation] = append(turns[p.Rotation], app)
+			}
+		}
+		p.Rotation = p.Rotation.Next()
+	}
+	if len(turns) < 3 {
+		t.Errorf("they have their turns together: %v", turns)
+	}
+}
