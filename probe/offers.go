@@ -2,9 +2,13 @@ package probe
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 const (
@@ -45,7 +49,9 @@ func (o *offers) hear(at offerKey, said altSvc) {
 	switch {
 	case !said.said:
 	case said.h3 == 0:
-		delete(o.known, at)
+		if p, known := o.known[at]; known {
+			o.known[at] = promise{p.port, time.Now()}
+		}
 	default:
 		o.put(at, promise{said.h3, time.Now().Add(min(said.age, longestOffer))})
 	}
@@ -55,17 +61,21 @@ func (o *offers) put(at offerKey, p promise) {
 	if o.known == nil {
 		o.known = map[offerKey]promise{}
 	}
-	if _, again := o.known[at]; again || len(o.known) < mostOffers {
-		o.known[at] = p
+	if _, again := o.known[at]; !again && len(o.known) >= mostOffers {
+		maps.DeleteFunc(o.known, func(_ offerKey, old promise) bool { return !time.Now().Before(old.until) })
+		if len(o.known) >= mostOffers {
+			return
+		}
 	}
+	o.known[at] = p
 }
 
-// port is where HTTP/3 is offered now; 0 is nowhere.
-func (o *offers) port(at offerKey) uint16 {
+// port is where HTTP/3 is offered; 0 is nowhere. An offer that is over counts where it is asked for, too.
+func (o *offers) port(at offerKey, over bool) uint16 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := o.known[at]
-	if !time.Now().Before(p.until) {
+	if !over && !time.Now().Before(p.until) {
 		return 0
 	}
 	return p.port
@@ -75,9 +85,7 @@ func (o *offers) list() (out []Offer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for at, p := range o.known {
-		if time.Now().Before(p.until) {
-			out = append(out, Offer{at.target, at.host, p.port, p.until})
-		}
+		out = append(out, Offer{at.target, at.host, p.port, p.until})
 	}
 	slices.SortFunc(out, func(a, b Offer) int {
 		return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.Host, b.Host))
@@ -85,7 +93,7 @@ func (o *offers) list() (out []Offer) {
 	return out
 }
 
-// restore puts those in place that hold still. A clock that was ahead when they were heard makes none last longer.
+// restore puts those of an earlier process in place. A clock that was ahead when they were heard makes none last longer.
 func (o *offers) restore(list []Offer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -104,12 +112,23 @@ func (o *offers) restore(list []Offer) {
 
 // overQUIC is a target as it is visited at a name that is offered over HTTP/3, and that no target of the app's asks
 // over it anyway. A handshake is all: an exchange over it that fails would be told from one over TCP by nobody.
+// What goes on failing is looked at also when the offer is over, since else nothing would show that it works again.
 func (p *Plan) overQUIC(s *sheet, t Target, host string) (Target, bool) {
-	port := p.offers.port(offerKey{s.key(t), host})
+	port := p.offers.port(offerKey{s.key(t), host}, p.followsQUIC(s.key(t)))
 	asked := func(u Target) bool { return slices.Contains(u.Probes, ProbeH3) && slices.Contains(u.Hosts, host) }
 	if port == 0 || asked(t) || slices.ContainsFunc(p.targetsOf(s.m.App), asked) {
 		return t, false
 	}
 	t.Ports, t.Path, t.Probes = []uint16{port}, "", []Probe{ProbeH3}
 	return t, true
+}
+
+// followsQUIC says whether QUIC to a target goes on failing.
+func (p *Plan) followsQUIC(key string) bool {
+	if p.Suspicion == nil {
+		return false
+	}
+	return slices.ContainsFunc(p.Families, func(f measurements.Family) bool {
+		return p.Suspicion.Follows(schedule.Way{Key: key, Family: f, Transport: "udp"})
+	})
 }

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // An offer holds for as long as the server said, a week at most; what the server says next replaces it, and a restart
@@ -28,25 +31,35 @@ func TestOffers(t *testing.T) {
 		}
 		var after Plan
 		after.Recall(&memory)
-		if before.offers.port(at) != 443 || after.offers.port(at) != 443 || after.offers.port(offerKey{"one/site", "example.com"}) != 0 {
+		if before.offers.port(at, false) != 443 || after.offers.port(at, false) != 443 || after.offers.port(offerKey{"one/site", "example.com"}, false) != 0 {
 			t.Errorf("remembered: %v and %v", before.offers.list(), after.offers.list())
 		}
 		time.Sleep(time.Hour)
-		if before.offers.port(at) != 0 || after.offers.port(at) != 0 || len(before.Memory().Offers) != 0 {
+		if before.offers.port(at, false) != 0 || after.offers.port(at, false) != 0 {
 			t.Error("it outlives the day that it was made for")
+		}
+		after.Families, after.Suspicion = []measurements.Family{measurements.IPv4}, &schedule.Suspicion{}
+		site, sheet := Target{ID: "site", Hosts: []string{at.host}, Probes: []Probe{ProbeHTTPS}}, &sheet{plan: &after}
+		sheet.m.App = "one"
+		if _, ok := after.overQUIC(sheet, site, at.host); ok {
+			t.Error("visited though the offer is over")
+		}
+		after.Suspicion.Follow([]measurements.Suspect{{App: "one", Target: "site", Layer: measurements.LayerQUIC, Family: measurements.IPv4}})
+		if _, ok := after.overQUIC(sheet, site, at.host); !ok {
+			t.Error("what goes on failing is left alone when the offer is over")
 		}
 		after.offers.hear(at, altSvc{true, 443, 365 * 24 * time.Hour})
 		after.offers.hear(at, altSvc{said: true})
-		if after.offers.port(at) != 0 {
+		if after.offers.port(at, false) != 0 {
 			t.Error("it was taken back, and is believed")
 		}
 		memory.Offers = []Offer{{at.target, at.host, 443, time.Now().AddDate(1, 0, 0)}, {"one/none", "none", 0, time.Now().AddDate(1, 0, 0)}}
 		after.Recall(&memory)
-		if after.offers.hear(at, altSvc{}); after.offers.port(at) != 443 {
+		if after.offers.hear(at, altSvc{}); after.offers.port(at, false) != 443 {
 			t.Error("a stored offer is not believed at all")
 		}
 		time.Sleep(longestOffer)
-		if after.offers.port(at) != 0 {
+		if after.offers.port(at, false) != 0 {
 			t.Error("a clock that was ahead makes an offer last for a year")
 		}
 	})

@@ -254,3 +254,21 @@ func TestLayerStateKnowsWhatStandsUnseen(t *testing.T) {
 		t.Errorf("QUIC, at which nothing stands and nothing was measured, is %q", got)
 	}
 }
+
+// QUIC that a server alone offers is no layer of the catalogue, and is looked at now and then: a round that leaves it out
+// does not show what an earlier one found as what is.
+func TestALayerBeyondTheCatalogue(t *testing.T) {
+	m := New(one())
+	r, v := round(one(), eight, clean)
+	quic := v.Apps[0].Targets[0].Layers[0]
+	quic.Layer, quic.State, quic.Signature, quic.Confidence = ms.LayerQUIC, ms.Blocked, ms.QUICTimeoutSNI, ms.Likely
+	v.Apps[0].Targets[0].Layers = append(v.Apps[0].Targets[0].Layers, quic)
+	m.Observe(r, v)
+	wantValue(t, m, 1, "telltale_layer_state", "app", "line", "layer", "quic", "state", "blocked")
+	wantValue(t, m, 1, "telltale_blocking", "app", "line", "target", "api", "layer", "quic", "ip_family", "ipv4", "signature", "quic.timeout.sni", "confidence", "likely")
+	say(m, 1, ms.OK, "", "")
+	wantValue(t, m, 0, "telltale_layer_state", "app", "line", "layer", "quic", "state", "blocked")
+	wantValue(t, m, 1, "telltale_layer_state", "app", "line", "layer", "quic", "state", "skipped")
+	m.Configure(one())
+	wantValue(t, m, 1, "telltale_layer_state", "app", "line", "layer", "quic", "state", "skipped")
+}

@@ -52,6 +52,7 @@ type Metrics struct {
 	apps     []AppInfo
 	failed   map[failureKey]bool // series of step_failures_total that exist
 	findings map[findingKey]*finding
+	shown    map[[2]string]bool   // layers of apps that were shown, the catalogue's and others: QUIC that a server offers
 	lastOK   map[place]time.Time  // when a layer of a target was last found ok
 	epoch    string               // of the network; "" before the first round
 	tunnel   bool                 // that network was a tunnel's
@@ -65,7 +66,7 @@ var _ prometheus.Gatherer = (*Metrics)(nil)
 func New(o Options) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), families: newFamilies(),
-		failed: map[failureKey]bool{}, findings: map[findingKey]*finding{}, lastOK: map[place]time.Time{},
+		failed: map[failureKey]bool{}, findings: map[findingKey]*finding{}, shown: map[[2]string]bool{}, lastOK: map[place]time.Time{},
 	}
 	m.registry.MustRegister(m.collectors()...)
 	for _, reason := range SkipReasons {

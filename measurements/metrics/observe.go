@@ -89,8 +89,9 @@ func (m *Metrics) showStates(v *measurements.RoundVerdict) {
 				show(m.targetState, layerStates, measurements.Skipped, app.ID, t.ID)
 			}
 		}
-		for _, layer := range layersOf(app) {
-			if worstAt(given[app.ID], layer) == "" {
+		for _, layer := range measurements.Layers {
+			wanted := slices.Contains(layersOf(app), layer) || m.shown[[2]string{app.ID, string(layer)}]
+			if wanted && worstAt(given[app.ID], layer) == "" {
 				show(m.layerState, layerStates, measurements.Skipped, app.ID, string(layer))
 			}
 		}
@@ -111,6 +112,7 @@ func (m *Metrics) showApp(app *measurements.AppVerdict) {
 	}
 	for _, layer := range measurements.Layers {
 		if state := worstAt(app, layer); state != "" {
+			m.shown[[2]string{label, string(layer)}] = true
 			show(m.layerState, layerStates, state, label, string(layer))
 		}
 	}

@@ -114,6 +114,7 @@ func (m *Metrics) forget(was []AppInfo) {
 		for _, layer := range layersOf(app) {
 			if !slices.Contains(still, layer) {
 				m.drop(prometheus.Labels{"app": app.ID, "layer": string(layer)})
+				delete(m.shown, [2]string{app.ID, string(layer)})
 			}
 		}
 	}

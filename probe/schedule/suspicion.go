@@ -172,6 +172,14 @@ func transportOf(l measurements.Layer) string {
 	return "tcp"
 }
 
+// Follows says whether what fails in a way goes on failing by the history.
+func (s *Suspicion) Follows(w Way) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, known := s.followed[w]
+	return known
+}
+
 // Following says what is known of what fails in a way. What is suspected without being followed, as what is
 // inconclusive, fails since it is suspected.
 func (s *Suspicion) Following(w Way) Following {
