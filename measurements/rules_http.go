@@ -20,28 +20,18 @@ var httpRules = []Rule{
 		},
 	},
 	redirectedWithoutControl,
+	redirectedToTheLetter,
 	{
 		ID:         "http-redirected-away",
 		Says:       "In clear, the target's Host is redirected to a site that is not the app's; a neutral Host at the same place is not.",
-		Since:      "2026-11-23.2",
+		Since:      "2026-11-26.1",
 		Layers:     []Layer{LayerHTTP},
-		Source:     "ooni/data mechanism taxonomy, http.redirect",
+		Source:     "ooni/data mechanism taxonomy, http.redirect; DESIGN section 4 (over verified TLS it is the service's own word)",
 		Signatures: []Signature{HTTPRedirect},
-		Needs:      "a clear answer that leads to another site, and control N answered at the same place without it",
-		Refuses:    "that a place that redirects everybody redirects this app",
+		Needs:      "a clear answer that leads to another site, and control N answered at the same place without being led there",
+		Refuses:    "that a place that redirects everybody redirects this app, whatever the query says; anything where the app's own server leads there over verified TLS; more than a suspicion of a redirect to HTTPS, as of an app that moves",
 		Confidence: Likely,
-		Judge: func(c *Case) *Finding {
-			if !c.redirectedAway() {
-				return nil
-			}
-			switch {
-			case c.N == nil || !c.N.OK() || c.N.HTTP == nil:
-				return inconclusive(HTTPRedirect, "redirected to a site that is not the app's; no neutral Host was answered there just before")
-			case c.N.HTTP.Location == c.T.HTTP.Location:
-				return inconclusive(HTTPRedirect, "whatever the Host, this place redirects there")
-			}
-			return blocked(HTTPRedirect, Likely, "redirected to a site that is not the app's; a neutral Host at the same place is not")
-		},
+		Judge:      redirectedElsewhere,
 	},
 	{
 		ID:         "http-dies-with-host",
@@ -158,11 +148,4 @@ func (c *Case) mayHang() bool {
 		return !c.view.answersOverTLS(c.Name, c.Addr())
 	}
 	return !c.unheard()
-}
-
-// redirectedAway says whether a clear answer leads to a site that is not the target's.
-func (c *Case) redirectedAway() bool {
-	h := c.T.HTTP
-	return !c.Failed() && h != nil && !h.Verified && h.Status >= 300 && h.Status < 400 && h.Location != "" &&
-		!sameSite(h.Location, append([]string{c.Name}, c.Target.Hosts...))
 }

@@ -46,3 +46,50 @@ func TestServerMayHang(t *testing.T) {
 		t.Errorf("over QUIC, and the site answers over TLS: %s %s by %s", got.State, got.Confidence, got.Rule)
 	}
 }
+
+// A redirect in clear to somebody else's site is likely a forged one where a neutral Host is not led there; suspected
+// where it is one as apps make that move; and none where the app's own server says so over verified TLS.
+func TestRedirectedElsewhere(t *testing.T) {
+	t.Parallel()
+	const name, away = "web.telegram.org", "http://warning.example.com/"
+	led := func(c Control, to string) *Observation {
+		return &Observation{Operation: HTTPExchange, Control: c, Name: name, Transport: "tcp", HTTP: &HTTP{Status: 302, Location: to}}
+	}
+	own := func(verified bool, to string) Observation {
+		return Observation{Operation: HTTPExchange, Name: name, Transport: "tls", HTTP: &HTTP{Status: 301, Location: to, Verified: verified}}
+	}
+	answered := &Observation{Operation: HTTPExchange, Control: N, Transport: "tcp", HTTP: &HTTP{Status: 200}}
+	for what, test := range map[string]struct {
+		to         string
+		n          *Observation
+		over       []Observation
+		state      State
+		confidence Confidence
+	}{
+		"to a warning":                          {to: away, n: answered, state: Blocked, confidence: Likely},
+		"to an address":                         {to: "https://198.51.100.7/", n: answered, state: Blocked, confidence: Likely},
+		"to a name on HTTPS":                    {to: "https://www.plain.example.org/", n: answered, state: Blocked, confidence: Suspected},
+		"which the app says over TLS, too":      {to: "https://www.plain.example.org/", n: answered, over: []Observation{own(true, "https://WWW.plain.example.org/?a")}, state: OK},
+		"over a chain that is not its own":      {to: away, n: answered, over: []Observation{own(false, away)}, state: Blocked, confidence: Likely},
+		"another place than over TLS":           {to: away, n: answered, over: []Observation{own(true, "https://www.plain.example.org/")}, state: Blocked, confidence: Likely},
+		"the neutral Host, too, by the query":   {to: away + "?from=a", n: led(N, away+"?from=b"), state: Inconclusive},
+		"the neutral Host, to its own path":     {to: away, n: led(N, "/login"), state: Blocked, confidence: Likely},
+		"the neutral Host was not answered":     {to: away, n: &Observation{Operation: HTTPExchange, Control: N, Failure: Timeout}, state: Inconclusive},
+		"no neutral Host":                       {to: away, state: Inconclusive},
+		"to the app's own site":                 {to: "https://telegram.org/", n: answered, state: OK},
+		"within verified TLS, whatever it says": {to: away, n: answered, state: OK},
+	} {
+		target := led(T, test.to)
+		if what == "within verified TLS, whatever it says" {
+			target.Transport, target.HTTP.Verified = "tls", true
+		}
+		v := newView(&Measurement{App: "alpha", Observations: test.over}, &Measurement{}, &Line{}, nil)
+		f := judge(ofToday(httpRules), &Case{view: v, Layer: LayerHTTP, Family: IPv4, Name: name, Target: TargetInfo{ID: "web", Hosts: []string{name}}, T: target, N: test.n})
+		if f == nil {
+			f = &Finding{State: OK}
+		}
+		if f.State != test.state || f.Confidence != test.confidence {
+			t.Errorf("%s: %+v", what, f)
+		}
+	}
+}

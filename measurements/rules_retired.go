@@ -2,32 +2,6 @@ package measurements
 
 // Rules that hold no more, each as it was. They stand in the lists where they stood.
 
-// redirectedWithoutControl took a control N that had failed, or that did not say what it saw, for one
-// that was not redirected.
-var redirectedWithoutControl = Rule{
-	ID:         "http-redirected-away",
-	Says:       "In clear, the target's Host is redirected to a site that is not the app's; a neutral Host at the same place is not.",
-	Until:      "2026-11-23.2",
-	Layers:     []Layer{LayerHTTP},
-	Source:     "ooni/data mechanism taxonomy, http.redirect",
-	Signatures: []Signature{HTTPRedirect},
-	Needs:      "a clear answer that leads to another site, and control N answered at the same place without it",
-	Refuses:    "that a place that redirects everybody redirects this app",
-	Confidence: Likely,
-	Judge: func(c *Case) *Finding {
-		if !c.redirectedAway() {
-			return nil
-		}
-		switch {
-		case c.N == nil:
-			return inconclusive(HTTPRedirect, "redirected to a site that is not the app's; no neutral Host was tried there just before")
-		case c.N.HTTP != nil && c.N.HTTP.Location == c.T.HTTP.Location:
-			return inconclusive(HTTPRedirect, "whatever the Host, this place redirects there")
-		}
-		return blocked(HTTPRedirect, Likely, "redirected to a site that is not the app's; a neutral Host at the same place is not")
-	},
-}
-
 // plainInOneForm took a silence in one framing for a filter's, where the server may never have spoken it.
 var plainInOneForm = Rule{
 	ID:         "app-dies-plain",
