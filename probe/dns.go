@@ -74,6 +74,7 @@ type inquiry struct {
 	way  way
 	s    *step
 	seen *measurements.DNS
+	h3   uint16 // where an HTTPS record offers HTTP/3; 0: nowhere
 	// conns were opened; conn is the one that decided how the step ends.
 	conns []*Conn
 	conn  *Conn
@@ -81,6 +82,11 @@ type inquiry struct {
 
 // inquire asks, and completes the observation.
 func (h Host) inquire(ctx context.Context, r Resolver, q question) measurements.Observation {
+	_, o := h.asked(ctx, r, q)
+	return o
+}
+
+func (h Host) asked(ctx context.Context, r Resolver, q question) (*inquiry, measurements.Observation) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
 	w, err := h.wayTo(ctx, r)
@@ -105,7 +111,7 @@ func (h Host) inquire(ctx context.Context, r Resolver, q question) measurements.
 		o.Failure = t.word
 	}
 	o.DNS = x.seen
-	return o
+	return x, o
 }
 
 // told is an error that knows its own word: what a resolver said is no Go error, and what happens inside
@@ -138,7 +144,7 @@ func (x *inquiry) take(a answer) error {
 	x.s.o.Duration = max(measurements.Seconds(time.Since(x.s.o.Started)), 1) // 0 would mean: not over yet
 	d := x.seen
 	d.Rcode, d.Addresses, d.CNAMEs, d.TTL = a.rcode, a.addresses, a.cnames, a.ttl
-	d.Negative, d.Extended = a.negative, a.extended
+	d.Negative, d.Extended, x.h3 = a.negative, a.extended, a.h3
 	d.Raw = a.raw[:min(len(a.raw), keptAnswer)]
 	word, says := a.verdict(x.q)
 	if word != "" {

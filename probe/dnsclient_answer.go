@@ -57,6 +57,7 @@ type answer struct {
 	cnames    []string
 	ttl       uint32 // the least
 	text      string // of TXT
+	h3        uint16 // of HTTPS: the port at which HTTP/3 is offered
 	negative  uint32 // how long a denial may be kept, seconds; 0: nobody says
 	extended  []int  // codes of RFC 8914
 	raw       []byte
@@ -163,6 +164,10 @@ func (a *answer) add(rr dns.RR) {
 		addr, ok = netip.AddrFromSlice(rr.A.To4())
 	case *dns.AAAA:
 		addr, ok = netip.AddrFromSlice(rr.AAAA.To16())
+	case *dns.HTTPS:
+		if a.h3 == 0 {
+			a.h3 = h3In(rr, rr.Hdr.Name)
+		}
 	case *dns.TXT:
 		if a.text == "" {
 			a.text = strings.Join(rr.Txt, "")
@@ -189,7 +194,7 @@ func (a answer) verdict(q question) (word measurements.Failure, says string) {
 		return measurements.DNSMisbehaving, "the server says " + dns.RcodeToString[a.rcode]
 	}
 	switch {
-	case q.kind == dns.TypeTXT && a.text != "":
+	case q.kind == dns.TypeTXT && a.text != "", q.kind == dns.TypeHTTPS && !a.truncated:
 		return "", ""
 	case slices.ContainsFunc(a.addresses, func(b netip.Addr) bool { return b.Is4In6() || Bogon(b) }):
 		return measurements.DNSBogon, "the answer holds an address that no public server has"

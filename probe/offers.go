@@ -25,6 +25,7 @@ const (
 type offers struct {
 	mu    sync.Mutex
 	known map[offerKey]promise
+	asked map[offerKey]time.Time // when their records were
 }
 
 type offerKey struct{ target, host string } // the target with its app

@@ -64,6 +64,24 @@ func TapeResolver(ctx context.Context, r Resolver, name string) []Message {
 	return tp.out
 }
 
+// TapeRecord lists what is sent to a resolver of control D where TCP to a name fails: the question for its HTTPS record.
+// Where the way is encrypted, a hello goes before it, as in TapeResolver.
+func TapeRecord(ctx context.Context, r Resolver, name string) []Message {
+	tp := &tape{}
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return nil
+	}
+	if u.Scheme != "https" {
+		over := map[bool]string{true: "udp", false: "tcp"}[u.Scheme == "udp"]
+		tp.inquiry(ctx, "DNS query, HTTPS record (where TCP fails)", Resolver{URL: over + "://" + taped.Addr().String()}, recordOf(name))
+		return tp.out
+	}
+	inside := &inquiry{q: recordOf(name), way: way{url: u.String(), host: u.Hostname(), endpoint: taped}, seen: &measurements.DNS{}}
+	tp.listen("DNS query over HTTPS, HTTPS record (where TCP fails)", func(c net.Conn) { _, _ = inside.post(ctx, c) })
+	return tp.out
+}
+
 // TapeIdentity lists the questions for a resolver's own name.
 func TapeIdentity(ctx context.Context) []Message {
 	tp := &tape{}

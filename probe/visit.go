@@ -109,6 +109,9 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	if !o.OK() || !worked || p.wantsBehind(host) {
 		contradicted = p.askBehind(ctx, s, t.ID, host, f) || contradicted
 	}
+	if !worked {
+		p.askRecord(ctx, s, t, host)
+	}
 	if worked && len(first) > 0 && !contradicted {
 		return
 	}

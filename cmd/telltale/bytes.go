@@ -43,7 +43,7 @@ func printBytesBeside(t terminal, cfg *config.Config) {
 	own := append(probe.TapeIdentity(ctx), probe.TapeResolver(ctx, probe.Resolver{URL: "tcp://192.0.2.53"}, asked)...)
 	printMessages(t, "the machine's own resolver, beside the queries above; over TCP where a name fails, here "+asked, own)
 	for _, r := range cfg.Trusted {
-		printMessages(t, "resolver "+r.URL+", where a name fails, here "+asked, probe.TapeResolver(ctx, r, asked))
+		printMessages(t, "resolver "+r.URL+", where a name fails, here "+asked, append(probe.TapeResolver(ctx, r, asked), probe.TapeRecord(ctx, r, asked)...))
 	}
 	if cfg.Reference.URL != "" {
 		printMessages(t, "reference vantage", probe.TapeReference(ctx, probe.Reference{URL: cfg.Reference.URL}))

@@ -14,6 +14,7 @@ type authority struct {
 	hosts   map[string][]netip.Addr // lower case, without the last dot
 	aliases map[string]string       // name → canonical name, which is in hosts
 	broken  map[string]bool         // names that no resolver can validate: SERVFAIL (RFC 4035 section 5.5)
+	h3      map[string]bool         // names whose HTTPS record offers HTTP/3 (RFC 9460)
 	exists  map[string]bool         // names without records that have names below them (RFC 8020)
 }
 
@@ -25,6 +26,7 @@ func newAuthority() *authority {
 		hosts:   make(map[string][]netip.Addr),
 		aliases: make(map[string]string),
 		broken:  make(map[string]bool),
+		h3:      make(map[string]bool),
 		exists:  make(map[string]bool),
 	}
 }
@@ -111,6 +113,9 @@ func (z *authority) answer(reply *dns.Msg, q dns.Question) {
 		owner = dns.Fqdn(alias)
 		reply.Answer = append(reply.Answer, &dns.CNAME{Hdr: header(q.Name, dns.TypeCNAME), Target: owner})
 		name = alias
+	}
+	if q.Qtype == dns.TypeHTTPS && z.h3[name] {
+		reply.Answer = append(reply.Answer, &dns.HTTPS{SVCB: dns.SVCB{Hdr: header(owner, dns.TypeHTTPS), Priority: 1, Target: ".", Value: []dns.SVCBKeyValue{&dns.SVCBAlpn{Alpn: []string{"h3", "h2"}}}}})
 	}
 	at, known := z.hosts[name]
 	for _, a := range at {

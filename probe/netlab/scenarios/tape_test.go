@@ -29,6 +29,9 @@ func everything(ctx context.Context, cfg *config.Config, apps []probe.App) map[m
 	for _, r := range append(slices.Clone(cfg.Trusted), probe.Resolver{URL: "tcp://192.0.2.53"}) {
 		list = append(list, probe.TapeResolver(ctx, r, cfg.Controls[0].Host)...)
 	}
+	for _, r := range cfg.Trusted {
+		list = append(list, probe.TapeRecord(ctx, r, cfg.Controls[0].Host)...)
+	}
 	return listed(list)
 }
 
@@ -41,7 +44,8 @@ func TestTheListIsWhatIsSent(t *testing.T) {
 	sent := overheard(t, cfg, apps)
 	maps.Copy(sent, overheard(t, cfg, few, netlab.Rule{ID: "quic", Protocol: netlab.UDP, Ports: []uint16{443}, Action: netlab.Drop}))
 	maps.Copy(sent, overheard(t, cfg, few, netlab.Rule{ID: "large", Protocol: netlab.TLS, Shape: "large", Action: netlab.Drop},
-		netlab.Rule{ID: "names", Protocol: netlab.DNS, Names: []string{".whatsapp.com"}, Action: netlab.DNSNXDomain}))
+		netlab.Rule{ID: "names", Protocol: netlab.DNS, Names: []string{".whatsapp.com"}, Action: netlab.DNSNXDomain},
+		netlab.Rule{ID: "doh", Protocol: netlab.TLS, Names: []string{"dns.quad9.net", "cloudflare-dns.com"}, Action: netlab.Reset}))
 	var list map[message]bool
 	synctest.Test(t, func(t *testing.T) { list = everything(t.Context(), cfg, apps) })
 
