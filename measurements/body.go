@@ -8,6 +8,22 @@ type Body struct {
 	Wait   Seconds `json:"wait"`   // from the request to the first byte; 0 where none came
 	Active Seconds `json:"active"` // from the first byte to the last
 	Ended  string  `json:"ended"`
+	// Object numbers the objects of a measurement by how they begin: transfers of one number brought the same one.
+	// 0 where too little came to tell. What they hold is not told: a page may show who asks for it.
+	Object int `json:"object,omitempty"`
+}
+
+// BodyHead is how many bytes name an object. Chosen by us: what is cut off has brought as many (leastCut), and what has
+// so many in common is no page of errors.
+const BodyHead = leastCut
+
+// sameObject says whether two transfers brought one object, as far as both came.
+func sameObject(a, b *Observation) bool {
+	x, y := a.Transfer, b.Transfer
+	if x.Object == 0 || x.Object != y.Object || a.HTTP == nil || b.HTTP == nil || a.HTTP.Status != b.HTTP.Status {
+		return false
+	}
+	return x.Ended != EndedComplete || y.Ended != EndedComplete || x.Bytes == y.Bytes
 }
 
 // What ends a transfer.

@@ -247,6 +247,9 @@ func (b *Body) check() error {
 	if b == nil {
 		return nil
 	}
+	if b.Object < 0 || b.Object > mostTransfers {
+		return fmt.Errorf(".transfer.object %d is none", b.Object)
+	}
 	return firstOf(count(".transfer.bytes", b.Bytes), inTime(".transfer.wait", b.Wait), inTime(".transfer.active", b.Active), word(".transfer.ended", b.Ended, endings))
 }
 

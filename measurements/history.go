@@ -90,12 +90,24 @@ func (h *History) Learn(r *Round, v *RoundVerdict) {
 			e.learnAnswers(&r.Apps[i])
 		}
 	}
+	said := map[placeKey]bool{}
 	eachOutcome(r, v, func(k placeKey, o *outcome) {
+		said[k] = true
 		if p := e.record(k, at); p != nil {
 			p.answered(o.forms, at)
 			e.learn(p, p.advance(o, at, func(kind string) float64 { return e.benignRate(k, kind) }), at)
 		}
 	})
+	e.forgetTransfers(said, at)
+}
+
+// forgetTransfers drops what transfers found where none has told anything for too long.
+func (e *Epoch) forgetTransfers(said map[placeKey]bool, at time.Time) {
+	for k, r := range e.places {
+		if (k.Layer == layerStream || k.Layer == layerGoodput) && !said[k] {
+			r.Open = slices.DeleteFunc(r.Open, func(s Series) bool { return s.stale(at) })
+		}
+	}
 }
 
 // Suspect is a series under suspicion, for the schedule: its target wants control N before every step,
@@ -126,8 +138,8 @@ func (s *Suspect) Key() string { return s.App + "/" + s.Target }
 // Chosen by us: a block of 26 % is met again within a dozen visits, 97 times in 100.
 const maxSuspicion = 2 * time.Hour
 
-// Suspected lists the series that are open on the network of the last round: those that stand, and
-// those that failed within the last hours and have not been explained by successes since.
+// Suspected lists the series that are open on the network of the last round, but for what transfers found: those
+// that stand, and those that failed within the last hours and have not been explained by successes since.
 func (h *History) Suspected(now time.Time) []Suspect {
 	if h == nil || h.epochs[h.current] == nil {
 		return nil
@@ -135,7 +147,9 @@ func (h *History) Suspected(now time.Time) []Suspect {
 	var out []Suspect
 	for _, r := range h.epochs[h.current].sorted(func(r *record) bool { return len(r.Open) > 0 }) {
 		for i := range r.Open {
-			if s := &r.Open[i]; s.Standing || now.Sub(s.Failed) < maxSuspicion {
+			if s := &r.Open[i]; ofTransfers(s.Signature) {
+				continue // an earlier visit alone tells nothing of it: SuspectedTransfers
+			} else if s.Standing || now.Sub(s.Failed) < maxSuspicion {
 				out = append(out, Suspect{r.App, r.Target, r.Layer, r.Family, s.Signature, s.Confidence, s.Standing, s.Onset, s.Failed, s.Run})
 			}
 		}

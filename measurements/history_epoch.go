@@ -32,10 +32,10 @@ type poolKey struct {
 }
 
 // Bounds of an epoch, chosen by us: an operator's whole pool fits many times, and twice the places of
-// 45 targets with six layers in two families.
+// 45 targets with six layers, and two more for transfers, in two families.
 const (
 	maxHistoryAddresses = 4096
-	maxHistoryPlaces    = 1080
+	maxHistoryPlaces    = 1440
 )
 
 func newEpoch() *Epoch {

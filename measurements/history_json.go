@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -115,6 +116,8 @@ func (in *epochJSON) read() (*Epoch, error) {
 		if err := r.check(); err != nil {
 			return nil, fmt.Errorf("place %.64q: %w", r.placeKey, err)
 		}
+		// Before transfers had places of their own, rounds without any counted as their successes.
+		r.Open = slices.DeleteFunc(r.Open, func(s Series) bool { return followedIn(r.Layer, s.Signature) != r.Layer })
 		e.places[r.placeKey] = r
 	}
 	e.recount()

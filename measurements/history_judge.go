@@ -44,7 +44,7 @@ type seriesID struct {
 }
 
 func seriesKey(app, target string, l Layer, f Family, s Signature) seriesID {
-	return seriesID{placeKey{app, target, l, f}, s}
+	return seriesID{placeKey{app, target, followedIn(l, s), f}, s}
 }
 
 // found says whether the finding came again and again, without a success in between, for at least the time
@@ -95,21 +95,35 @@ func eachOutcome(r *Round, v *RoundVerdict, each func(placeKey, *outcome)) {
 		}
 		trials := Trials(m, &r.Gate, app)
 		for j := range app.Targets {
-			for layers := app.Targets[j].Layers; len(layers) > 0; {
+			t := &app.Targets[j]
+			for layers := t.Layers; len(layers) > 0; {
 				n := 1
 				for n < len(layers) && layers[n].Layer == layers[0].Layer && layers[n].Family == layers[0].Family {
 					n++
 				}
-				k := placeKey{m.App, app.Targets[j].Target, layers[0].Layer, layers[0].Family}
+				k := placeKey{m.App, t.Target, layers[0].Layer, layers[0].Family}
 				o.read(layers[:n])
 				o.forms = formsOf(m, k)
-				o.ok = o.ok && !leftAlone(m, k, app.Targets[j].Layers)
+				o.ok = o.ok && !leftAlone(m, k, t.Layers)
 				if o.meet(k, trials) {
 					each(k, &o)
 				}
 				layers = layers[n:]
 			}
+			for _, k := range transferPlaces(m.App, t.Target) {
+				if o.readTransfers(k, t.Layers, trials) {
+					each(k, &o)
+				}
+			}
 		}
+	}
+}
+
+// transferPlaces are those of a target at which transfers are followed.
+func transferPlaces(app, target string) [4]placeKey {
+	return [4]placeKey{
+		{app, target, layerStream, IPv4}, {app, target, layerGoodput, IPv4},
+		{app, target, layerStream, IPv6}, {app, target, layerGoodput, IPv6},
 	}
 }
 
@@ -128,15 +142,27 @@ func leftAlone(m *Measurement, k placeKey, layers []LayerVerdict) bool {
 	})
 }
 
-// read takes the findings of a place in.
+// read takes the findings of a place in, but for what transfers tell. Where only they found something, the layer's
+// own steps passed: an entry that says so is left out beside any other (layerSet.verdicts).
 func (o *outcome) read(layers []LayerVerdict) {
-	*o = outcome{ok: true, found: o.found[:0], neutral: o.neutral[:0]}
+	*o = outcome{found: o.found[:0], neutral: o.neutral[:0]}
+	passed, apart := true, 0
 	for i := range layers {
 		l := &layers[i]
-		o.ok = o.ok && l.State == OK
-		if l.State == Blocked || l.State == Throttled {
-			o.found = append(o.found, found{signature: l.Signature, confidence: l.Confidence})
+		if ofTransfers(l.Signature) {
+			apart += l.Endpoints.Failed
+			continue
 		}
+		passed = passed && l.State == OK
+		o.find(l)
+	}
+	o.ok = passed && (apart == 0 || layers[0].Endpoints.Measured > apart)
+}
+
+// find takes in what is called blocked or throttled.
+func (o *outcome) find(l *LayerVerdict) {
+	if l.State == Blocked || l.State == Throttled {
+		o.found = append(o.found, found{signature: l.Signature, confidence: l.Confidence})
 	}
 }
 
@@ -144,7 +170,7 @@ func (o *outcome) read(layers []LayerVerdict) {
 func (o *outcome) meet(k placeKey, trials []Trial) bool {
 	for i := range trials {
 		t := &trials[i]
-		if t.Target != k.Target || t.Layer != k.Layer || t.Family != k.Family {
+		if !t.isAt(k) {
 			continue
 		}
 		if k.Layer != LayerDNS && k.Layer != LayerTCP {
@@ -160,17 +186,17 @@ func (o *outcome) meet(k placeKey, trials []Trial) bool {
 }
 
 // weigh gives a round's findings the confidence that the history with this round in it gives them, and
-// lists what stands. It changes confidence alone, and only of what a rule calls blocked. The history
-// itself stays as it is: Learn takes the round in.
-func (h *History) weigh(r *Round, v *RoundVerdict) {
+// lists what stands. It changes confidence alone, and only of what a rule calls blocked or throttled. The history
+// itself stays as it is: Learn takes the round in. It gives the places of which the round said something.
+func (h *History) weigh(r *Round, v *RoundVerdict) looked {
 	if h == nil {
-		return
+		return nil
 	}
 	e := h.epoch(epochOf(r))
 	if e == nil {
 		e = newEpoch()
 	}
-	now, at := map[placeKey]*record{}, r.Started.UTC().Round(0)
+	now, at := looked{}, r.Started.UTC().Round(0)
 	eachOutcome(r, v, func(k placeKey, o *outcome) {
 		p := &record{placeKey: k}
 		if known := e.places[k]; known != nil {
@@ -184,13 +210,14 @@ func (h *History) weigh(r *Round, v *RoundVerdict) {
 			t := &app.Targets[j]
 			for n := range t.Layers {
 				l := &t.Layers[n]
-				if p := now[placeKey{app.App, t.Target, l.Layer, l.Family}]; p != nil && l.State == Blocked {
+				if p := now[placeKey{app.App, t.Target, followedIn(l.Layer, l.Signature), l.Family}]; p != nil && (l.State == Blocked || l.State == Throttled) {
 					l.weigh(p, at, e.Withdrawn)
 				}
 			}
 		}
 	}
 	v.Standing, v.Ended = e.standing(r, now)
+	return now
 }
 
 // weigh takes what the history says of the finding: more, where it came again often enough; less, where

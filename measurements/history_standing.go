@@ -29,15 +29,19 @@ type Standing struct {
 }
 
 func newStanding(k placeKey, s *Series) Standing {
+	layer := k.Layer
+	if ofTransfers(s.Signature) {
+		layer = shownIn(s.Signature)
+	}
 	return Standing{
-		App: k.App, Target: k.Target, Layer: k.Layer, Family: k.Family, Signature: s.Signature, Confidence: s.Confidence,
+		App: k.App, Target: k.Target, Layer: layer, Family: k.Family, Signature: s.Signature, Confidence: s.Confidence,
 		LastOK: s.LastOK, Onset: s.Onset, LastFailed: s.Failed, Passed: s.Passed, Failures: s.Failures, Trials: s.Trials,
 	}
 }
 
 // standing lists what stands after a round, of the targets that it still measures, and what has just
 // ended. Now holds the places that the round had anything to say of.
-func (e *Epoch) standing(r *Round, now map[placeKey]*record) (stands, ended []Standing) {
+func (e *Epoch) standing(r *Round, now looked) (stands, ended []Standing) {
 	for k, p := range now {
 		for i := range p.Open {
 			if s := &p.Open[i]; s.Standing {
@@ -50,6 +54,8 @@ func (e *Epoch) standing(r *Round, now map[placeKey]*record) (stands, ended []St
 			s := &before.Open[i]
 			switch p := now[k]; {
 			case !s.Standing || !measures(r, k):
+			case p == nil && s.stale(r.Started):
+				ended = append(ended, newStanding(k, s))
 			case p == nil:
 				stands = append(stands, newStanding(k, s))
 			case !slices.ContainsFunc(p.Open, func(t Series) bool { return t.Signature == s.Signature && t.Standing }):
@@ -64,6 +70,19 @@ func (e *Epoch) standing(r *Round, now map[placeKey]*record) (stands, ended []St
 	slices.SortFunc(stands, compareStandings)
 	slices.SortFunc(ended, compareStandings)
 	return stands, ended
+}
+
+// staleTransfers is how long what transfers found stands that none has told of since. Chosen by us: at three looks a
+// day nine did not come about, whatever kept them from it, and throttling lasts for hours as often as for weeks.
+const staleTransfers = 3 * 24 * time.Hour
+
+// stale says whether too much time has passed since transfers found what the series follows, or refuted it.
+func (s *Series) stale(now time.Time) bool {
+	last := s.Failed
+	if s.Passed.After(last) {
+		last = s.Passed
+	}
+	return ofTransfers(s.Signature) && now.Sub(last) >= staleTransfers
 }
 
 // measures says whether the round's catalogue still has the target.

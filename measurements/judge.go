@@ -30,8 +30,7 @@ func JudgeWith(rules []Rule, r *Round, h *History) RoundVerdict {
 		}
 		out.Apps = append(out.Apps, app)
 	}
-	h.weigh(r, &out)
-	out.settle(r)
+	out.settle(r, h.weigh(r, &out))
 	return out
 }
 

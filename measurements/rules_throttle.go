@@ -16,25 +16,33 @@ const (
 )
 
 var throttleRules = []Rule{
+	slowOnceWithName,
 	{
 		ID:         "volume-slow-with-name",
-		Since:      "2026-11-23.2",
+		Since:      "2026-11-26.1",
 		Says:       "The same object from the same server comes many times slower under the target's name than under a neutral one, taken in turns.",
 		Layers:     []Layer{layerVolume},
 		Source:     volumeSource,
 		Signatures: []Signature{ThrottleSNI},
 		Needs:      "three transfers with each name, taken in turns, the slowest of control N's faster than the fastest of the target's, and medians that lie far apart",
-		Refuses:    "that a busy line or a slow server holds anything back",
+		Refuses:    "that a busy line or a slow server holds anything back; more than a suspicion of what has not been so for hours, or where the neutral name leads to another object",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			t, n := goodputs(c.transfers(T)), goodputs(c.transfers(N))
-			// Loss and a busy Wi-Fi make single transfers slow: three of each, taken in turns, and the best of
-			// the target's worse than the worst of the others.
-			if len(t) < medianNeeds || len(n) < medianNeeds || !slow(median(t), median(n)) || slices.Max(t) >= slices.Min(n) {
+			if !heldBack(t, n) {
 				return nil
 			}
-			reason := fmt.Sprintf("%.0f kbit/s with the target's name, %.0f kbit/s with a neutral one (medians of %d and %d)", median(t)/1e3, median(n)/1e3, len(t), len(n))
-			return &Finding{State: Throttled, Signature: ThrottleSNI, Confidence: Likely, Reasons: []string{reason}}
+			reasons := []string{fmt.Sprintf("%.0f kbit/s with the target's name, %.0f kbit/s with a neutral one (medians of %d and %d)", median(t)/1e3, median(n)/1e3, len(t), len(n))}
+			confidence := Suspected
+			switch {
+			case !c.oneObject():
+				reasons = append(reasons, "the neutral name does not lead to the same object: a server may serve its names at different rates")
+			case !c.AgainLater(ThrottleSNI, server):
+				reasons = append(reasons, "seen for a few hours at most: a server may hold one of its names back for a while")
+			default:
+				confidence, reasons = Likely, append(reasons, "so it was in an earlier round, and it is the same object")
+			}
+			return &Finding{State: Throttled, Signature: ThrottleSNI, Confidence: confidence, Reasons: reasons}
 		},
 	},
 	{

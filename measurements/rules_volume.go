@@ -18,15 +18,16 @@ const (
 )
 
 var volumeRules = []Rule{
+	cutWithAnyObject,
 	{
 		ID:         "volume-cut-with-name",
-		Since:      "2026-11-23.2",
+		Since:      "2026-11-26.1",
 		Says:       "The target's stream stalls or dies after some kilobytes; the same object under a neutral name passes that count.",
 		Layers:     []Layer{layerVolume},
 		Source:     volumeSource,
 		Signatures: []Signature{TLSCutoffSNI},
 		Needs:      "a transfer that ends after some kilobytes, and control N's transfers of the same object that all bring more",
-		Refuses:    "more than a suspicion of one stall",
+		Refuses:    "more than a suspicion of one stall, or where the neutral name leads to another object",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			t := c.transfers(T)
@@ -34,11 +35,13 @@ var volumeRules = []Rule{
 			if !c.cutOff(cut) || !c.neutralPasses(cut.Transfer.Bytes) {
 				return nil
 			}
-			reason := fmt.Sprintf("the stream ends (%s) after %d bytes of the body; with a neutral name the same object brings more", cut.Transfer.Ended, cut.Transfer.Bytes)
+			reason := fmt.Sprintf("the stream ends (%s) after %d bytes of the body; with a neutral name the transfer brings more", cut.Transfer.Ended, cut.Transfer.Bytes)
 			switch {
+			case !c.cutObject(cut):
+				return blocked(TLSCutoffSNI, Suspected, reason, "but it is another object, or too little came to tell: what serves this one may break off")
 			case c.cutElsewhere(cut):
 				return blocked(TLSCutoffSNI, Likely, reason, "it ends after as many bytes at another address")
-			case c.AgainLater(TLSCutoffSNI, Decorrelation):
+			case c.AgainLater(TLSCutoffSNI, server):
 				return blocked(TLSCutoffSNI, Likely, reason, "so it did in an earlier round")
 			}
 			return blocked(TLSCutoffSNI, Suspected, reason, "a stream that stalls once may have been lost")
@@ -68,7 +71,7 @@ func (c *Case) transfers(of Control) []*Observation {
 	var out []*Observation
 	for i := range c.view.m.Observations {
 		o := &c.view.m.Observations[i]
-		if o.Operation == Transfer && o.Transfer != nil && o.Target == c.Target.ID && o.Endpoint == c.Endpoint && o.Control == of && o.Transport == c.T.Transport {
+		if o.Operation == Transfer && o.Transfer != nil && o.Target == c.T.Target && o.Endpoint == c.Endpoint && o.Control == of && o.Transport == c.T.Transport {
 			out = append(out, o)
 		}
 	}

@@ -33,11 +33,11 @@ import (
 // to a false alarm is e^h trials or more.
 //
 // The bound is wanted for a vantage as a whole. Its trials are at least 20 minutes apart, 72 a day. Its
-// series: 45 targets (BoundedTargets) in two families, at each at most 24 signatures that repetition may
-// raise (repetitions): 2,160. Three tests on each:
+// series: 45 targets (BoundedTargets) in two families, at each at most 26 signatures that repetition may
+// raise (repetitions): 2,340. Three tests on each:
 //
-//	confirmed, one false in ten years:  n = 72 · 3652.5 · 2160 · 3 = 1.70e9,  h = ln n = 21.3
-//	likely, one false in a month:       n = 72 · 30.4 · 2160 · 3   = 1.42e7,  h = ln n = 16.5
+//	confirmed, one false in ten years:  n = 72 · 3652.5 · 2340 · 3 = 1.85e9,  h = ln n = 21.3
+//	likely, one false in a month:       n = 72 · 30.4 · 2340 · 3   = 1.54e7,  h = ln n = 16.5
 //
 // With k times as many targets, as a volunteer's own catalogue may have, k times as many false alarms are allowed.
 //
@@ -86,6 +86,9 @@ var (
 	// block of the assumed share stands. At 0.2 that takes twenty passes in a row, and in simulation a
 	// block that strong is wrongly ended about once a week.
 	endedAt = math.Log(trialsADay)
+
+	// transfersEndedAt is that of what transfers tell, of which there are six trials in a day while it is followed.
+	transfersEndedAt = math.Log(6)
 )
 
 // scores are the CUSUMs of a series, one for each alternative.

@@ -31,7 +31,7 @@ const (
 	shrinkage = 500
 
 	// What is assumed of a network that is not known yet, and the least that is ever believed. Silence:
-	// one in 200, a line that loses 3 % in bursts; the rest: one in 1,000, as load balancers that are
+	// one in 200, a line that loses 3 % in bursts, and so streams that stall or are slow; the rest: one in 1,000, as load balancers that are
 	// drained and home routers that forget a connection reset. The floor is as low as a vantage can
 	// measure in a month at one place. Chosen by us; simulated in probe/noise.
 	silentAssumed, silentFloor = 0.005, 0.005
@@ -41,7 +41,7 @@ const (
 // assumed gives what is assumed of a kind of failure, and the least that is believed.
 func assumed(kind string) (rate, floor float64) {
 	switch kind {
-	case "timeout", "eof", "servfail":
+	case "timeout", "eof", "servfail", kindOf(TLSCutoffSNI), kindOf(ThrottleSNI):
 		return silentAssumed, silentFloor
 	}
 	return spokenAssumed, spokenFloor

@@ -65,6 +65,12 @@ var repetitions = map[Signature]Repetition{
 	TLSEOFSNI:      {Apart: decorrelation, Run: outage},
 	QUICTimeoutSNI: {Apart: decorrelation, Run: outage},
 	DNSTimeoutSig:  {Apart: decorrelation, Run: outage},
+
+	// What transfers tell, three at a time, a few times a day: that a stream under one name freezes, or crawls, and
+	// under another, to the same server and in turns, does not. A server does that to one of its names as a mistake, or
+	// to get through an attack; that lasts for hours, seldom for days.
+	TLSCutoffSNI: {Apart: server, Run: outage},
+	ThrottleSNI:  {Apart: server, Run: outage},
 }
 
 const (

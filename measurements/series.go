@@ -75,10 +75,18 @@ func (s *Series) pass(at time.Time, counts bool, p0 float64) (over, withdrawn bo
 	if counts {
 		s.count(false, p0)
 	}
-	if s.Failures < holds || s.End >= endedAt {
+	if s.Failures < holds || s.over() {
 		s.Standing = false
 	}
-	return !s.Standing && (s.End >= endedAt || s.Scores == scores{}), withdrawn
+	return !s.Standing && (s.over() || s.Scores == scores{}), withdrawn
+}
+
+// over says whether the mirrored test has come to its end.
+func (s *Series) over() bool {
+	if ofTransfers(s.Signature) {
+		return s.End >= transfersEndedAt
+	}
+	return s.End >= endedAt
 }
 
 func (s *Series) count(failed bool, p0 float64) {

@@ -37,6 +37,17 @@ type Trial struct {
 	Signature Signature `json:"signature,omitempty"`
 	At        time.Time `json:"at"`
 	Outcome   Outcome   `json:"outcome"`
+
+	followed Layer // in which the history follows it, where that is not Layer: what transfers tell
+}
+
+// isAt says whether a trial was made where the history keeps a place.
+func (t *Trial) isAt(k placeKey) bool {
+	layer := t.Layer
+	if t.followed != "" {
+		layer = t.followed
+	}
+	return t.Target == k.Target && layer == k.Layer && t.Family == k.Family
 }
 
 // lie is the kind of a failed trial in which nothing failed: an answer came, and it was forged.
@@ -45,6 +56,10 @@ const lie = "lie"
 // Kind is how the trial failed, in a bounded word.
 func (t *Trial) Kind() string {
 	switch kind := t.Failure.Kind(); {
+	case t.followed == layerStream:
+		return kindOf(TLSCutoffSNI)
+	case t.followed == layerGoodput:
+		return kindOf(ThrottleSNI)
 	case kind != "":
 		return kind
 	case t.Failure == "":
@@ -59,7 +74,7 @@ func Trials(m, gate *Measurement, v *AppVerdict) []Trial {
 	if len(m.Observations) == 0 {
 		return nil
 	}
-	out := namedTrials(m)
+	out := append(namedTrials(m), transferTrials(m)...)
 	if gate != nil {
 		out = append(out, resolveTrials(m, gate, v)...)
 		out = append(out, connectTrials(m, gate)...)
@@ -207,8 +222,13 @@ func signatureOf(t *Trial, v *AppVerdict) Signature {
 	if v == nil || t.Outcome == BothOK || t.Outcome == ControlOnlyFailed {
 		return ""
 	}
-	found := entriesAt(v, t.Target, t.Layer, t.Family)
+	found := slices.DeleteFunc(entriesAt(v, t.Target, t.Layer, t.Family), func(l *LayerVerdict) bool {
+		return ofTransfers(l.Signature) != (t.followed != "")
+	})
 	slices.SortStableFunc(found, func(a, b *LayerVerdict) int { return rank(b.State) - rank(a.State) })
+	if t.followed != "" && len(found) > 0 {
+		return found[0].Signature
+	}
 	for _, l := range found {
 		if kind := t.Failure.Kind(); kind != "" && slices.Contains(strings.Split(string(l.Signature), "."), kind) {
 			return l.Signature

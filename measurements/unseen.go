@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // What was not measured in a round is not known. A target that was left alone, since looking costs its
@@ -15,8 +16,8 @@ import (
 var notLooked = []string{SkipPenalty, SkipResidual, SkipBudget, SkipTurn, SkipStopped}
 
 // settle gives each app the state that its targets have by this round and, where the round left them
-// alone, by what stands.
-func (v *RoundVerdict) settle(r *Round) {
+// alone, by what stands. Transfers are made in few rounds: what they found stands in those between.
+func (v *RoundVerdict) settle(r *Round, at looked) {
 	for i := range r.Apps {
 		m := &r.Apps[i]
 		app := v.Of(m.App)
@@ -26,7 +27,7 @@ func (v *RoundVerdict) settle(r *Round) {
 		carried := make([]State, len(app.Targets))
 		for j := range app.Targets {
 			t := &app.Targets[j]
-			v.recall(m, t)
+			v.recall(m, t, at)
 			if len(t.Unseen) > 0 && (t.State == Skipped || t.State == OK) {
 				carried[j] = t.stands()
 			}
@@ -40,9 +41,19 @@ func (v *RoundVerdict) settle(r *Round) {
 }
 
 // recall notes what stands at those places of a target at which the round did not look.
-func (v *RoundVerdict) recall(m *Measurement, t *TargetVerdict) {
+func (v *RoundVerdict) recall(m *Measurement, t *TargetVerdict, at looked) {
 	for _, s := range v.Standing {
-		if s.App != m.App || s.Target != t.Target || t.measured(s.Layer, s.Family) {
+		if s.App != m.App || s.Target != t.Target {
+			continue
+		}
+		if ofTransfers(s.Signature) {
+			if !at.at(&s) {
+				t.Unseen = append(t.Unseen, s)
+				t.Reasons = append(t.Reasons, fmt.Sprintf("no transfers in this round that tell: %s, found last %v ago", s.sentence(), v.Started.Sub(s.LastFailed).Round(time.Minute)))
+			}
+			continue
+		}
+		if t.measured(s.Layer, s.Family) {
 			continue
 		}
 		if why := m.leftOut(t.Target, s.Family); why != "" {

@@ -31,7 +31,7 @@ func TestWhatStandsIsCarriedOverALeftOutTarget(t *testing.T) {
 		c.web.Target = "web"
 		v := RoundVerdict{Standing: []Standing{elsewhere, stands}, Apps: []AppVerdict{{App: app, Targets: []TargetVerdict{c.web, {Target: "dc1", State: OK}}}}}
 		r := Round{Apps: []Measurement{{App: app, Targets: []TargetInfo{{ID: "web", Essential: true}, {ID: "dc1", Essential: true}}, Skipped: []Skip{c.skip}}}}
-		v.settle(&r)
+		v.settle(&r, nil)
 		got := v.Apps[0]
 		if got.State != c.want || len(got.Targets[0].Unseen) != c.unseen || got.Targets[0].State != c.web.State || len(got.Targets[1].Unseen) > 0 {
 			t.Errorf("%s: %+v", c.name, got)

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -49,6 +50,8 @@ type HTTPInput struct {
 	Learn func(netip.Addr)
 	// offered, if set, is told what the answer says of HTTP/3.
 	offered func(altSvc)
+	// Number, if set, gives the object of a transfer its number, by the hash of how it begins. Only that is in the record.
+	Number func(head [sha256.Size]byte) int
 	// MaxBody is where reading the body stops, in bytes, and 512 KiB at most. 0: the body is not read.
 	MaxBody int64
 }

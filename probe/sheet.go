@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"crypto/sha256"
 	"sync"
 
 	"github.com/telltale-probe/telltale/measurements"
@@ -15,6 +16,8 @@ type sheet struct {
 	m      measurements.Measurement
 	conns  int
 	trials int
+	// objects of transfers, by the hash of how each begins
+	objects map[[sha256.Size]byte]int
 }
 
 // role says what a step was for; the steps themselves don't know.
@@ -44,6 +47,19 @@ func (s *sheet) trial() int {
 	defer s.mu.Unlock()
 	s.trials++
 	return s.trials
+}
+
+// object numbers the objects that transfers brought, by the hash of how each begins.
+func (s *sheet) object(head [sha256.Size]byte) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.objects == nil {
+		s.objects = map[[sha256.Size]byte]int{}
+	}
+	if s.objects[head] == 0 {
+		s.objects[head] = len(s.objects) + 1
+	}
+	return s.objects[head]
 }
 
 // note records an observation in its role. A step that we broke off ourselves is no evidence and is

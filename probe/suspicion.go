@@ -31,4 +31,5 @@ func Resuspect(s *schedule.Suspicion, h *measurements.History) {
 		s.Suspect(open[i].Key())
 	}
 	s.Follow(open)
+	s.FollowTransfers(h.SuspectedTransfers())
 }

@@ -2,7 +2,9 @@ package probe
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"hash"
 	"io"
 	"net"
 	"sync"
@@ -73,6 +75,9 @@ func (s *step) transfer(ctx context.Context, wire *Conn, in HTTPInput, stall tim
 	if body.Ended == measurements.EndedByStall {
 		o.Failure = measurements.Timeout
 	}
+	if head, whole := m.object(); whole && in.Number != nil {
+		body.Object = in.Number(head)
+	}
 	o.HTTP, o.Transfer = &x.seen, body
 	return o
 }
@@ -86,11 +91,12 @@ type meter struct {
 	stall       time.Duration
 	stalled     *time.Timer
 	over        *time.Timer
+	head        hash.Hash // of the first BodyHead bytes
 }
 
 func newMeter(cancel context.CancelCauseFunc, stall time.Duration) *meter {
 	return &meter{
-		began: time.Now(), stall: stall,
+		began: time.Now(), stall: stall, head: sha256.New(),
 		stalled: time.AfterFunc(stall, func() { cancel(errStalled) }),
 		over:    time.AfterFunc(transferTime, func() { cancel(errEnough) }),
 	}
@@ -104,6 +110,9 @@ func (m *meter) Write(b []byte) (int, error) {
 	if m.bytes == 0 {
 		m.first = m.last
 	}
+	if left := measurements.BodyHead - m.bytes; left > 0 {
+		_, _ = m.head.Write(b[:min(int64(len(b)), left)]) // never fails
+	}
 	m.bytes += int64(len(b))
 	m.stalled.Reset(m.stall)
 	return len(b), nil
@@ -112,6 +121,13 @@ func (m *meter) Write(b []byte) (int, error) {
 func (m *meter) stop() {
 	m.stalled.Stop()
 	m.over.Stop()
+}
+
+// object names the body by how it begins; whole is false where too little came.
+func (m *meter) object() (head [sha256.Size]byte, whole bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return [sha256.Size]byte(m.head.Sum(nil)), m.bytes >= measurements.BodyHead
 }
 
 func (m *meter) result() *measurements.Body {

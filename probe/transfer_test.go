@@ -2,9 +2,11 @@ package probe
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,5 +99,40 @@ func TestTransfer(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// An object is named by how it begins, in whatever pieces it comes; one that is too short has no name.
+func TestHeadOfABody(t *testing.T) {
+	t.Parallel()
+	head := func(pieces ...int) (head [sha256.Size]byte, whole bool) {
+		m := newMeter(func(error) {}, time.Minute)
+		defer m.stop()
+		for _, n := range pieces {
+			_, _ = m.Write(bytes.Repeat([]byte("z"), n))
+		}
+		return m.object()
+	}
+	first, whole := head(measurements.BodyHead)
+	if !whole || first != sha256.Sum256(bytes.Repeat([]byte("z"), measurements.BodyHead)) {
+		t.Error("the whole of it has no name")
+	}
+	for _, pieces := range [][]int{{1, measurements.BodyHead - 1}, {1000, 3 * measurements.BodyHead}} {
+		if again, whole := head(pieces...); again != first || !whole {
+			t.Errorf("%v: another name", pieces)
+		}
+	}
+	if _, whole := head(measurements.BodyHead - 1); whole {
+		t.Error("too short, and it has a name")
+	}
+}
+
+// A record says which objects are one, and not what they are.
+func TestObjectsAreNumbered(t *testing.T) {
+	t.Parallel()
+	var s sheet
+	a, b := [sha256.Size]byte{1}, [sha256.Size]byte{2}
+	if got := []int{s.object(a), s.object(b), s.object(a)}; !slices.Equal(got, []int{1, 2, 1}) {
+		t.Errorf("numbered %v", got)
 	}
 }

@@ -100,7 +100,7 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	// the traffic is a third less, and the failure is looked at more closely.
 	first, rest := p.split(p.inTurn(t, first))
 	worked := p.visitEach(ctx, s, t, first, p.wantsNeutral(s.key(t)))
-	if worked && p.wantsVolume(s.key(t), t) {
+	if worked && p.wantsVolume(s, t) {
 		for _, sp := range first {
 			p.volume(ctx, s, t, sp, append(slices.Clone(first), rest...))
 		}

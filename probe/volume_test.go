@@ -41,7 +41,7 @@ func TestVolumeTurnsAreTheApps(t *testing.T) {
 	turns := map[schedule.Rotation][]string{}
 	for range 32 {
 		for _, app := range []string{"telegram", "whatsapp", "line", "instagram"} {
-			if p.wantsVolume(app+"/web", web) {
+			if p.wantsVolume(&sheet{plan: p, m: measurements.Measurement{App: app}}, web) {
 				turns[p.Rotation] = append(turns[p.Rotation], app)
 			}
 		}

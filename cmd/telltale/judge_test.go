@@ -96,7 +96,7 @@ func TestJudgeCompares(t *testing.T) {
 	first := measurements.RulesVersions[0]
 	slow := string(evidenceOf(t, "throttle-by-name-twitter-2021", asMeasured))
 	code, out, errs := telltale(t, slow, "judge", "--compare="+first, "-")
-	for _, want := range []string{"rules " + first + " → " + measurements.RulesVersion, "ok (by passes) → throttled throttle.sni likely", "passes → volume-slow-with-name", " 0 same, 1 changed"} {
+	for _, want := range []string{"rules " + first + " → " + measurements.RulesVersion, "ok (by passes) → throttled throttle.sni suspected", "passes → volume-slow-with-name", " 0 same, 1 changed"} {
 		if code != exitDone || !strings.Contains(out, want) {
 			t.Errorf("exit %d, %q is missing: %s%s", code, want, out, errs)
 		}

@@ -19,6 +19,8 @@ type Suspicion struct {
 	keys     map[string]time.Time // since when, by key of the target
 	followed map[Way]Following
 	places   map[Way][]Place // at which it failed lately
+	// transfers are the targets of which transfers found something
+	transfers []string
 }
 
 // Way is how a target is reached: what fails over TCP says nothing of QUIC, nor one family of the other.
@@ -84,6 +86,20 @@ func (s *Suspicion) Follow(open []measurements.Suspect) {
 			delete(s.places, w)
 		}
 	}
+}
+
+// FollowTransfers replaces the keys of which transfers found something.
+func (s *Suspicion) FollowTransfers(keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.transfers = keys
+}
+
+// Transfers says whether transfers found something of a key, so that the next ones are due sooner.
+func (s *Suspicion) Transfers(key string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Contains(s.transfers, key)
 }
 
 // Early says whether a place at which something goes on failing is not due yet (Ledger.Due). Among are the addresses

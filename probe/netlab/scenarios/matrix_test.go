@@ -93,7 +93,7 @@ func TestInnocentWorldsAreNotCalledBlocked(t *testing.T) {
 		for _, app := range r.Verdict.Apps {
 			for _, target := range app.Targets {
 				for _, l := range target.Layers {
-					if l.State == measurements.Blocked && !(l.Confidence == measurements.Suspected && (r.Scenario.Suspicion != "" || r.Scenario.Suspects())) {
+					if (l.State == measurements.Blocked || l.State == measurements.Throttled) && !(l.Confidence == measurements.Suspected && (r.Scenario.Suspicion != "" || r.Scenario.Suspects())) {
 						t.Errorf("%s: %s/%s %s is called blocked (%s, %s)", r.Scenario.Name, app.App, target.Target, l.Layer, l.Signature, l.Confidence)
 					}
 				}

@@ -263,7 +263,7 @@ func (r *Rule) times() error {
 // from a block in so few rounds.
 func (s *Scenario) Suspects() bool {
 	return s.Innocent && slices.ContainsFunc(s.Expect, func(e Expect) bool {
-		return e.State == measurements.Blocked && e.Confidence == measurements.Suspected
+		return (e.State == measurements.Blocked || e.State == measurements.Throttled) && e.Confidence == measurements.Suspected
 	})
 }
 
