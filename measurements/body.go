@@ -35,9 +35,10 @@ const (
 	EndedByFailure = "failure"  // the connection died
 )
 
-// leastBody is what a transfer must bring for its goodput to say anything: less than that comes in TCP's
-// first windows, as fast as the round trip allows (RFC 6928: ten segments).
-const leastBody = 64 << 10
+// leastBody is what a transfer must bring for its goodput to say anything, unless it lasted its half minute: less than
+// that comes in TCP's first windows, as fast as the round trip allows (RFC 6928: ten segments), or out of a policer's
+// bucket (Xue et al., Throttling Twitter, IMC 2021; DESIGN section 4, throttle.*).
+const leastBody = 256 << 10
 
 // leastActive bounds the goodput of a body that came at once.
 const leastActive = time.Millisecond

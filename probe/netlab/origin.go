@@ -221,10 +221,11 @@ func hostOf(header string) string {
 }
 
 // The sizes of answers, chosen by us: a page is the 2 KiB of an app's landing page before it loads
-// anything, and a file passes the 64 KiB past which no stream cutoff known to us begins.
+// anything, and a file is longer than a transfer is measured (256 KiB), and so passes the 64 KiB past which no stream
+// cutoff known to us begins.
 const (
 	pageSize = 2 << 10
-	fileSize = 96 << 10
+	fileSize = 320 << 10
 )
 
 // page is the body at a path: a file, if the path looks like one, else a page. Its words are its
