@@ -47,6 +47,8 @@ type Line struct {
 	UDP443Swallowed, UDP443Farther map[Family]bool
 	// heard is what was answered in the course of the round, after the gate.
 	heard []moment
+	// rates are those of neutral hosts' transfers.
+	rates []neutralRate
 	// caprices count the operators of neutral hosts that are hit at random, by how their handshakes die.
 	caprices map[caprice]int
 	// Redirected: another resolver answers over UDP than over TCP at the same address.

@@ -5,6 +5,7 @@ package measurements
 func judgeLineOf(r *Round, gate *Measurement, again, resolvers []*Observation) *Line {
 	l := judgeLine(gate)
 	l.listen(gate, again, r.Apps)
+	l.readRates(gate, again)
 	l.readCaprice(gate, again, r.Apps)
 	l.readFlows(gate, r.Apps)
 	l.readResolver(gate, r.Apps)

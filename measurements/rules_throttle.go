@@ -66,6 +66,30 @@ var throttleRules = []Rule{
 		},
 	},
 	{
+		ID:         "volume-slow-among-fast",
+		Since:      "2026-11-26.1",
+		Says:       "Whatever the name, the target's objects come at a policer's rate, and neutral hosts' plainly faster, taken in turns.",
+		Layers:     []Layer{layerVolume},
+		Source:     "Turkey Blocks, 2016-11-04 (throttling of all of an app's sites by operators); DESIGN section 4, throttle.ip and rule 6",
+		Signatures: []Signature{ThrottleIP},
+		Needs:      "three slow transfers of target and control N each, and three of neutral hosts of two operators that lie between the first and the last of them; to call it throttled, another target of the app in another network that fares alike, and both faster here before",
+		Refuses:    "more than a suspicion; and whether a server that was never seen to be faster paces what it sends, is far away, or crowded",
+		Confidence: Suspected,
+		Judge: func(c *Case) *Finding {
+			if !c.slowAmongFast() {
+				return nil
+			}
+			reason := fmt.Sprintf("%.0f kbit/s from this address under every name, %.0f kbit/s and more from neutral hosts of two operators meanwhile", median(goodputs(c.transfers(T)))/1e3, c.neutralRate()/1e3)
+			switch {
+			case !c.fastBefore():
+				return inconclusive(ThrottleIP, reason, "it has not been seen to come faster on this network: a server that paces what it sends, or is far away, looks the same")
+			case !c.slowInTwoNetworks():
+				return inconclusive(ThrottleIP, reason, "it came faster here before; a crowded way or server looks the same")
+			}
+			return &Finding{State: Throttled, Signature: ThrottleIP, Confidence: Suspected, Reasons: []string{reason, "another target of the app, in another network, fares alike, and both came faster here before"}}
+		},
+	},
+	{
 		ID:         "volume-slow-over-quic",
 		Since:      "2026-11-23.2",
 		Says:       "The same object from the same address comes at a policer's rate over QUIC, and plainly faster over TCP, taken in turns.",
@@ -91,6 +115,25 @@ var throttleRules = []Rule{
 func (c *Case) slowHere(t []float64) bool {
 	n := goodputs(c.transfers(N))
 	return len(t) >= medianNeeds && len(n) >= medianNeeds && max(slices.Max(t), slices.Max(n)) <= plateau
+}
+
+// slowAmongFast says that this address is slow under every name, and neutral hosts are plainly faster meanwhile.
+func (c *Case) slowAmongFast() bool {
+	t := goodputs(c.transfers(T))
+	return c.transport() != "quic" && c.slowHere(t) && max(slices.Max(t), slices.Max(goodputs(c.transfers(N))))*plainly <= c.neutralRate()
+}
+
+// fastBefore says whether the target's transfers came faster than a policer lets them on this network, once.
+func (c *Case) fastBefore() bool {
+	_, known := c.view.history.lastOK(placeKey{c.view.m.App, c.Target.ID, layerGoodput, c.Family})
+	return known
+}
+
+// slowInTwoNetworks says whether another target of the app fares alike in another network.
+func (c *Case) slowInTwoNetworks() bool {
+	return slices.ContainsFunc(c.all, func(d *Case) bool {
+		return d.Target.ID != c.Target.ID && d.Family == c.Family && network(d.Addr()) != network(c.Addr()) && d.slowAmongFast() && d.fastBefore()
+	})
 }
 
 // fastElsewhere is the same object's goodput at another address of the target, where it came many times

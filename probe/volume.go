@@ -42,13 +42,16 @@ func (p *Plan) wantsVolume(s *sheet, t Target) bool {
 
 // volume measures how the target's object comes from one address, and, where it comes slowly under every
 // name, from another of its addresses, and from the first once more: what held it back the first time may
-// have been the line. Where it comes well and QUIC is served, it is fetched over QUIC too.
+// have been the line. Where it comes slowly from both, neutral hosts' objects stand in for the other (gauge). Where it
+// comes well and QUIC is served, it is fetched over QUIC too.
 func (p *Plan) volume(ctx context.Context, s *sheet, t Target, sp spot, others []spot) {
 	here := p.pairs(ctx, s, t, sp, "tcp", 0)
 	if here.slow() {
 		i := slices.IndexFunc(others, func(o spot) bool { return o.addr != sp.addr && o.host == sp.host })
 		if i >= 0 && p.pairs(ctx, s, t, others[i], "tcp", transferPairs).target > here.target*slowerBy {
 			p.pairs(ctx, s, t, sp, "tcp", 1)
+		} else {
+			p.gauge(ctx, s, t, sp)
 		}
 		return
 	}

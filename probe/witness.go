@@ -46,6 +46,10 @@ type witnesses struct {
 	silent  map[passage][]witness // did not answer the last time
 	asked   map[passage]time.Time
 	running sync.WaitGroup
+
+	gate  *sheet                            // where transfers of theirs are noted
+	all   map[measurements.Family][]witness // over TLS
+	small map[netip.AddrPort]bool           // whose objects tell no rate
 }
 
 type witness struct {
@@ -57,7 +61,10 @@ type witness struct {
 // newWitnesses takes those that answered, or died of something else than silence, out of the gate's measurement, in
 // random order.
 func (p *Plan) newWitnesses(ctx context.Context, gate *sheet, m *measurements.Measurement) *witnesses {
-	w := &witnesses{ready: map[passage][]witness{}, silent: map[passage][]witness{}, asked: map[passage]time.Time{}}
+	w := &witnesses{
+		ready: map[passage][]witness{}, silent: map[passage][]witness{}, asked: map[passage]time.Time{},
+		gate: gate, all: map[measurements.Family][]witness{}, small: map[netip.AddrPort]bool{},
+	}
 	w.ask = func(by passage, host string, ep netip.AddrPort) bool { return p.askAgain(ctx, gate, by, host, ep) }
 	operators := map[string]string{}
 	for _, t := range m.Targets {
@@ -73,7 +80,11 @@ func (p *Plan) newWitnesses(ctx context.Context, gate *sheet, m *measurements.Me
 			continue
 		}
 		seen[place] = true
-		w.ready[by] = append(w.ready[by], witness{o.Target, operators[o.Target], ep, witnessTurns})
+		x := witness{o.Target, operators[o.Target], ep, witnessTurns}
+		w.ready[by] = append(w.ready[by], x)
+		if !by.quic && o.OK() {
+			w.all[by.family] = append(w.all[by.family], x)
+		}
 	}
 	return w
 }

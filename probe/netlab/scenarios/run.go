@@ -154,6 +154,11 @@ func household(s *Scenario, w *netlab.World) error {
 // gate are the hosts of the scenario's gate, and those whose internet it is.
 func (l *Lab) gate(s *Scenario) []probe.Control {
 	out := slices.Clone(l.Controls)
+	for i := range out {
+		if slices.Contains(s.Files, out[i].Host) {
+			out[i].Path = "/file.js"
+		}
+	}
 	for _, d := range s.Domestic {
 		out = append(out, probe.Control{Host: d.Host, Operator: d.Operator, Scope: "domestic", Country: d.Country, Path: "/", Probes: []probe.Probe{probe.ProbeHTTPS}})
 	}

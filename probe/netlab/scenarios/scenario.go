@@ -64,6 +64,8 @@ type Scenario struct {
 	Volume bool `toml:"volume"`
 	// Controls, if set, keeps only the gate's hosts of these operators.
 	Controls []string `toml:"controls"`
+	// Files are hosts of the gate whose page is a file: large enough to gauge the line by.
+	Files []string `toml:"files"`
 	// Domestic are further hosts of the gate, inside the vantage's country.
 	Domestic []Domestic `toml:"domestic"`
 	// Country is where the volunteer says that the vantage is.

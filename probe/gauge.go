@@ -1,0 +1,73 @@
+package probe
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
+)
+
+// gaugeHosts is of how many operators' hosts objects are fetched to gauge the line, and gaugeTries how many hosts are
+// tried for one that is large enough, whatever comes. Chosen by us.
+const (
+	gaugeHosts = 2
+	gaugeTries = 4
+)
+
+// gauge holds what comes slowly at all of a target's addresses against neutral hosts: it fetches their objects, in
+// turns, and then the target's once more. Those whose objects are too small to tell are not asked again.
+func (p *Plan) gauge(ctx context.Context, s *sheet, t Target, sp spot) {
+	if p.witnesses == nil || ctx.Err() != nil {
+		return
+	}
+	hosts := p.witnesses.large(measurements.FamilyOf(sp.addr))
+	var told []witness
+	for _, x := range hosts[:min(len(hosts), gaugeTries)] {
+		if len(told) < gaugeHosts && !slices.ContainsFunc(told, func(y witness) bool { return y.operator == x.operator }) && p.gaugeAt(ctx, x) {
+			told = append(told, x)
+		}
+	}
+	if len(told) < gaugeHosts {
+		return
+	}
+	for i := len(told); i < transferPairs; i++ {
+		p.gaugeAt(ctx, told[i%len(told)])
+	}
+	p.pairs(ctx, s, t, sp, "tcp", 1)
+}
+
+// gaugeAt fetches a neutral host's object, and says whether it was large enough to tell a rate.
+func (p *Plan) gaugeAt(ctx context.Context, x witness) bool {
+	i := slices.IndexFunc(p.Controls, func(c Control) bool { return c.Host == x.host })
+	if i < 0 || ctx.Err() != nil || p.Budget != nil && !p.Budget.Allow(pairBytes/2) {
+		return false
+	}
+	unlock := p.places.lock("tcp", x.ep)
+	defer unlock()
+	release, ok := slot(ctx, p.slots)
+	defer release()
+	if !ok || p.Ledger != nil && p.Ledger.Rests(schedule.Place{Transport: "tcp", Endpoint: x.ep}) {
+		return false
+	}
+	c := chain{p: p, s: p.witnesses.gate, role: role{target: x.host, again: true}, ep: x.ep}
+	o, made := c.transfer(ctx, "tcp", x.host, x.host, p.Controls[i].Path)
+	if made && o.OK() && o.Transfer.Goodput() == 0 {
+		p.witnesses.tooSmall(x.ep)
+	}
+	return made && o.OK() && o.Transfer.Goodput() > 0
+}
+
+// large lists the neutral hosts that answered over TLS and whose objects are not known to be too small.
+func (w *witnesses) large(f measurements.Family) []witness {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.all[f]), func(x witness) bool { return w.small[x.ep] })
+}
+
+func (w *witnesses) tooSmall(at netip.AddrPort) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.small[at] = true
+}
