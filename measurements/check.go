@@ -16,7 +16,7 @@ const (
 	mostTargets      = 256
 	mostHops         = 256
 	mostSkips        = 8192
-	mostReference    = 8192    // names, layers, endpoints, addresses and keys together
+	mostReference    = 8192    // names, layers, transfers, endpoints, addresses and keys together
 	mostID           = 256     // bytes of an app's, a target's or an epoch's name; a host name has at most 253
 	mostExtended     = 16      // a resolver has hardly more than one reason for a failure
 	mostCount        = 1 << 40 // bytes, or anything else that is counted
@@ -129,7 +129,7 @@ func (r *Reference) size() (n int) {
 	}
 	for i := range r.Targets {
 		t := &r.Targets[i]
-		n += 1 + len(t.Names) + len(t.Layers)
+		n += 1 + len(t.Names) + len(t.Layers) + len(t.Transfers)
 		for j := range t.Names {
 			n += len(t.Names[j].Addresses)
 		}

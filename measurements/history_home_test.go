@@ -15,6 +15,8 @@ type home struct {
 	at    time.Time
 	epoch string
 	last  RoundVerdict
+
+	reference bool // there is one, which meets no trouble with transfers
 }
 
 func newHome(t testing.TB) *home { return &home{t: t, h: &History{}, at: eight} }

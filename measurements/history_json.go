@@ -155,6 +155,8 @@ func (s *Series) check() error {
 	switch {
 	case s.Kind != kindOf(s.Signature):
 		return fmt.Errorf("kind %.64q does not fit", s.Kind)
+	case s.Witnessed < 0 || s.Witnessed > s.Failures:
+		return fmt.Errorf("%d of %d failures were witnessed", s.Witnessed, s.Failures)
 	case s.Failures < 0 || s.Failures > s.Trials || s.Trials > math.MaxInt32:
 		return fmt.Errorf("%d failures of %d trials", s.Failures, s.Trials)
 	case s.NeutralFailed < 0 || s.NeutralFailed > s.Neutral || s.Neutral > math.MaxInt32:

@@ -100,6 +100,7 @@ func TestHostileHistories(t *testing.T) {
 		series(`,"scores":[-1,0,0]`):                            "score",
 		series(`,"end":1e99`):                                   "score",
 		series(`,"failures":3,"trials":2`):                      "3 failures of 2",
+		series(`,"witnessed":1`):                                "witnessed",
 		series(`,"neutral_failed":3`):                           "neutral",
 		series(`,"confidence":"certain"`):                       "certain",
 		series(`,"kind":"timeout"`):                             "kind",

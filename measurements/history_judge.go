@@ -178,7 +178,7 @@ func (o *outcome) meet(k placeKey, trials []Trial) bool {
 		}
 		for j := range o.found {
 			if f := &o.found[j]; t.Outcome == TargetOnlyFailed && t.Signature == f.signature {
-				f.trial = true
+				f.trial, f.witnessed = true, f.witnessed || t.witnessed
 			}
 		}
 	}

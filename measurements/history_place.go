@@ -49,6 +49,7 @@ type found struct {
 	signature  Signature
 	confidence Confidence
 	trial      bool
+	witnessed  bool // it did not fail so for the reference vantage
 }
 
 // kindOf is the word in a signature that says how its trials fail: that of Failure.Kind in TLS, HTTP
@@ -95,6 +96,9 @@ func (r *record) advance(o *outcome, at time.Time, p0 func(kind string) float64)
 			continue
 		}
 		counts := fresh && f.trial && s.apart(at)
+		if counts && f.witnessed {
+			s.Witnessed++
+		}
 		s.fail(at, f.confidence, f.trial, counts, s.benign(p0(s.Kind)))
 		if counts {
 			r.Counted = at

@@ -1,21 +1,25 @@
 package measurements
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// neutralRate is how fast a neutral host's object came, in the course of the round.
+// neutralRate is how a neutral host's object came, in the course of the round.
 type neutralRate struct {
 	family   Family
 	operator string
 	at       time.Time
-	goodput  float64 // bit/s
+	goodput  float64 // bit/s; 0 where too little came to tell
+	bytes    int64
 }
 
-// readRates gathers the transfers of neutral hosts, which are made where something comes slowly.
+// readRates gathers the transfers of neutral hosts, which are made where something comes slowly, or is cut off.
 func (l *Line) readRates(g *Measurement, again []*Observation) {
 	operators, _ := operatorsOf(g, anywhere)
 	for _, o := range again {
-		if o.Operation == Transfer && o.OK() && o.Transport == "tls" && o.Transfer.Goodput() > 0 {
-			l.rates = append(l.rates, neutralRate{o.Family, operators[o.Target], o.Started, o.Transfer.Goodput()})
+		if o.Operation == Transfer && o.OK() && o.Transfer != nil && o.Transport == "tls" {
+			l.rates = append(l.rates, neutralRate{o.Family, operators[o.Target], o.Started, o.Transfer.Goodput(), o.Transfer.Bytes})
 		}
 	}
 }
@@ -26,7 +30,7 @@ func (c *Case) neutralRate() (slowest float64) {
 	own := c.transfers(T)
 	made, operators := 0, map[string]bool{}
 	for _, r := range c.view.line.rates {
-		if r.family != c.Family || r.at.Before(own[0].Started) || r.at.After(own[len(own)-1].Started) {
+		if r.goodput == 0 || r.family != c.Family || r.at.Before(own[0].Started) || r.at.After(own[len(own)-1].Started) {
 			continue
 		}
 		made, operators[r.operator] = made+1, true
@@ -38,4 +42,22 @@ func (c *Case) neutralRate() (slowest float64) {
 		return 0
 	}
 	return slowest
+}
+
+// elsewhereGoesOn says whether a stream of ours from another network brought more than one that was cut off: a neutral
+// host's, or another target's. What cuts all streams of a household alike cuts those.
+func (c *Case) elsewhereGoesOn(count int64) bool {
+	for _, r := range c.view.line.rates {
+		if r.family == c.Family && passesCount(r.bytes, count) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.all, func(d *Case) bool {
+		return d.Family == c.Family && network(d.Addr()) != network(c.Addr()) && d.T.OK() && passesCount(d.T.Transfer.Bytes, count)
+	})
+}
+
+// passesCount says whether a transfer brought plainly more than a count at which another ended.
+func passesCount(bytes, count int64) bool {
+	return float64(bytes) > float64(count)*(1+sameCount)+twoSegments
 }

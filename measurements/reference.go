@@ -26,6 +26,8 @@ type ReferenceTarget struct {
 	Target string           `json:"target"`
 	Names  []ReferenceName  `json:"names,omitempty"`
 	Layers []ReferenceLayer `json:"layers,omitempty"`
+	// Transfers are its last ones, of this round or of earlier ones.
+	Transfers []ReferenceTransfer `json:"transfers,omitempty"`
 }
 
 // ReferenceName is what R's resolver says of a name in one family.

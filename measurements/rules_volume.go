@@ -27,7 +27,7 @@ var volumeRules = []Rule{
 		Source:     volumeSource,
 		Signatures: []Signature{TLSCutoffSNI},
 		Needs:      "a transfer that ends after some kilobytes, and control N's transfers of the same object that all bring more",
-		Refuses:    "more than a suspicion of one stall, or where the neutral name leads to another object",
+		Refuses:    "more than a suspicion of one stall, or where the neutral name leads to another object; and any where it ends for the reference vantage, too",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			t := c.transfers(T)
@@ -37,6 +37,8 @@ var volumeRules = []Rule{
 			}
 			reason := fmt.Sprintf("the stream ends (%s) after %d bytes of the body; with a neutral name the transfer brings more", cut.Transfer.Ended, cut.Transfer.Bytes)
 			switch {
+			case c.cutAtReference(cut):
+				return inconclusive(TLSCutoffSNI, reason, "it ends there for the reference vantage, too")
 			case !c.cutObject(cut):
 				return blocked(TLSCutoffSNI, Suspected, reason, "but it is another object, or too little came to tell: what serves this one may break off")
 			case c.cutElsewhere(cut):
@@ -47,23 +49,42 @@ var volumeRules = []Rule{
 			return blocked(TLSCutoffSNI, Suspected, reason, "a stream that stalls once may have been lost")
 		},
 	},
+	cutWithoutReference,
 	{
 		ID:         "volume-cut-whatever-name",
-		Since:      "2026-11-23.2",
+		Since:      "2026-11-26.1",
 		Says:       "The stream stalls or dies after some kilobytes whatever the name: the server's doing, or that of somebody who dislikes its address.",
 		Layers:     []Layer{layerVolume},
 		Source:     volumeSource,
 		Signatures: []Signature{TLSCutoffIP},
-		Needs:      "a transfer that ends after some kilobytes",
+		Needs:      "a transfer that ends after some kilobytes; to call it blocked, the reference vantage's word that more comes there, and a stream from another network that brings more here, and for more than a suspicion another target in another network that ends after as many, hours apart",
 		Refuses:    "whether the server or somebody who dislikes its address ends it",
+		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			t := c.transfers(T)
-			if cut := t[len(t)-1]; c.cutOff(cut) {
-				return inconclusive(TLSCutoffIP, fmt.Sprintf("the stream ends (%s) after %d bytes of the body; nothing shows that a neutral name fares better", cut.Transfer.Ended, cut.Transfer.Bytes))
+			cut := t[len(t)-1]
+			if !c.cutOff(cut) {
+				return nil
 			}
-			return nil
+			reason := fmt.Sprintf("the stream ends (%s) after %d bytes of the body; nothing shows that a neutral name fares better", cut.Transfer.Ended, cut.Transfer.Bytes)
+			switch {
+			case !c.wholeAtReference(cut):
+				return inconclusive(TLSCutoffIP, reason)
+			case !c.elsewhereGoesOn(cut.Transfer.Bytes):
+				return inconclusive(TLSCutoffIP, reason, "more of it comes to the reference vantage; nothing shows that any stream brings more here")
+			}
+			return c.heldByReference(Finding{State: Blocked, Signature: TLSCutoffIP, Reasons: []string{reason}}, c.cutAlike(cut), "more of it comes to the reference vantage")
 		},
 	},
+}
+
+// cutAlike says of another case whether its stream ends after as many bytes, and not for R.
+func (c *Case) cutAlike(cut *Observation) func(*Case) bool {
+	return func(d *Case) bool {
+		t := d.transfers(T)
+		other := t[len(t)-1]
+		return d.cutOff(other) && sameBytes(other.Transfer.Bytes, cut.Transfer.Bytes) && d.wholeAtReference(other)
+	}
 }
 
 // transfers lists the case's own, or those of control N, in order of time.
@@ -89,7 +110,7 @@ func (c *Case) cutOff(o *Observation) bool {
 func (c *Case) neutralPasses(count int64) bool {
 	n := c.transfers(N)
 	return len(n) > 0 && !slices.ContainsFunc(n, func(o *Observation) bool {
-		return !o.OK() || float64(o.Transfer.Bytes) <= float64(count)*(1+sameCount)+twoSegments
+		return !o.OK() || !passesCount(o.Transfer.Bytes, count)
 	})
 }
 
@@ -102,8 +123,7 @@ func (c *Case) cutElsewhere(cut *Observation) bool {
 		}
 		t := d.transfers(T)
 		other := t[len(t)-1]
-		apart := float64(max(other.Transfer.Bytes-cut.Transfer.Bytes, cut.Transfer.Bytes-other.Transfer.Bytes))
-		if d.cutOff(other) && d.neutralPasses(other.Transfer.Bytes) && apart <= sameCount*float64(cut.Transfer.Bytes)+twoSegments {
+		if d.cutOff(other) && d.neutralPasses(other.Transfer.Bytes) && sameBytes(other.Transfer.Bytes, cut.Transfer.Bytes) {
 			return true
 		}
 	}

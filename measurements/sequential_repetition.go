@@ -14,6 +14,8 @@ type Repetition struct {
 	Run time.Duration
 	// Most is the highest confidence that repetition gives; "" is confirmed.
 	Most Confidence
+	// Witness: more than likely takes as many failures that the reference vantage did not meet.
+	Witness bool
 }
 
 // repetitions are the signatures that repetition may raise, each for a trial in which the control
@@ -68,9 +70,9 @@ var repetitions = map[Signature]Repetition{
 
 	// What transfers tell, three at a time, a few times a day: that a stream under one name freezes, or crawls, and
 	// under another, to the same server and in turns, does not. A server does that to one of its names as a mistake, or
-	// to get through an attack; that lasts for hours, seldom for days.
-	TLSCutoffSNI: {Apart: server, Run: outage},
-	ThrottleSNI:  {Apart: server, Run: outage},
+	// to get through an attack, which lasts for hours, or by its owner's wish, for good: then it does so to everybody.
+	TLSCutoffSNI: {Apart: server, Run: outage, Witness: true},
+	ThrottleSNI:  {Apart: server, Run: outage, Witness: true},
 }
 
 const (

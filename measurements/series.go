@@ -27,6 +27,8 @@ type Series struct {
 	Failures int       `json:"failures"`
 	Trials   int       `json:"trials"`
 	Last     time.Time `json:"last"`
+	// Witnessed counts those of the failures that the reference vantage did not meet, of what transfers tell.
+	Witnessed int `json:"witnessed,omitempty"`
 	// Neutral is what control N met meanwhile: what it meets alone is no censor's doing.
 	Neutral       int `json:"neutral"`
 	NeutralFailed int `json:"neutral_failed"`
@@ -101,7 +103,7 @@ func (s *Series) reached(at time.Time) Confidence {
 	switch score := s.Scores.most(); {
 	case !known || score < likelyAt:
 		return ""
-	case score >= confirmedAt && r.Most != Likely && s.Failures >= confirmedTrials && at.Sub(s.Onset) >= r.span():
+	case score >= confirmedAt && r.Most != Likely && s.Failures >= confirmedTrials && at.Sub(s.Onset) >= r.span() && (!r.Witness || s.Witnessed >= confirmedTrials):
 		return Confirmed
 	}
 	return Likely

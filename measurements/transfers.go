@@ -31,16 +31,21 @@ const leastStream = 32 << 10
 // transferTrials gives the trials that transfers make: the target's against those of control N, in turns, at one
 // endpoint in one round. Over QUIC there is no control N, and no trial.
 func transferTrials(m *Measurement) (out []Trial) {
-	for _, c := range (&view{m: m}).volumeCases() {
+	v := &view{m: m, targets: map[string]TargetInfo{}}
+	for _, t := range m.Targets {
+		v.targets[t.ID] = t
+	}
+	for _, c := range v.volumeCases() {
 		if c.transport() == "quic" {
 			continue
 		}
 		for _, s := range []struct {
 			shown, followed Layer
 			outcome         Outcome
-		}{{LayerTLS, layerStream, c.streamOutcome()}, {LayerHTTP, layerGoodput, c.goodputOutcome()}} {
+			witnessed       bool
+		}{{LayerTLS, layerStream, c.streamOutcome(), c.wholeAtReference(c.T)}, {LayerHTTP, layerGoodput, c.goodputOutcome(), c.fastAtReference()}} {
 			if s.outcome != "" {
-				out = append(out, Trial{Target: c.T.Target, Layer: s.shown, Family: c.Family, Endpoint: c.Endpoint, At: c.T.Started, Failure: c.T.Failure, Outcome: s.outcome, followed: s.followed})
+				out = append(out, Trial{Target: c.T.Target, Layer: s.shown, Family: c.Family, Endpoint: c.Endpoint, At: c.T.Started, Failure: c.T.Failure, Outcome: s.outcome, followed: s.followed, witnessed: s.witnessed})
 			}
 		}
 	}

@@ -35,6 +35,7 @@ func (h *home) fetch(pairs []pairOf) Round {
 	h.t.Helper()
 	r := h.round("", "")
 	m := &r.Apps[0]
+	m.Started, m.Reference = h.at, h.said(r.Started)
 	exchange := Observation{Target: "chat", Operation: HTTPExchange, Transport: "tls", Family: IPv4, Endpoint: edge, Name: chatName, Conn: 2, Trial: 1, Started: h.at, HTTP: &HTTP{Status: 200, Verified: true}}
 	m.Observations = append(m.Observations, exchange)
 	for i, p := range pairs {
@@ -57,6 +58,16 @@ func (h *home) fetch(pairs []pairOf) Round {
 	return r
 }
 
+// said is R's word: it gets the object fast, and whole; nil where there is no R.
+func (h *home) said(at time.Time) *Reference {
+	if !h.reference {
+		return nil
+	}
+	return &Reference{At: at, Targets: []ReferenceTarget{{Target: "chat", Transfers: []ReferenceTransfer{
+		{Endpoint: edge, Name: chatName, Transport: "tls", At: at.Add(-4 * time.Hour), Bytes: wholeBody, Goodput: 10e6, Ended: EndedByBytes},
+	}}}}
+}
+
 // a day of rounds, the first of which makes transfers.
 func (h *home) fetchDaily(pairs []pairOf) {
 	h.t.Helper()
@@ -66,19 +77,24 @@ func (h *home) fetchDaily(pairs []pairOf) {
 	}
 }
 
-// What transfers find outlives rounds that make none: they say nothing of it. It comes to be confirmed by rounds with
-// transfers alone, and not by the pairs of one round.
+// What transfers find outlives rounds that make none: they say nothing of it. It comes to be likely by rounds with
+// transfers alone, and not by the pairs of one round; and confirmed where the reference vantage does not meet it.
 func TestTransfersAreFollowedByThemselves(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		pairs     []pairOf
 		signature Signature
 		state     State
+		reference bool
+		most      Confidence
 	}{
-		"throttled": {held, ThrottleSNI, Throttled},
-		"cut off":   {frozen, TLSCutoffSNI, Blocked},
+		"throttled":        {held, ThrottleSNI, Throttled, false, Likely},
+		"cut off":          {frozen, TLSCutoffSNI, Blocked, false, Likely},
+		"throttled, not R": {held, ThrottleSNI, Throttled, true, Confirmed},
+		"cut off, not R":   {frozen, TLSCutoffSNI, Blocked, true, Confirmed},
 	} {
 		h := newHome(t)
+		h.reference = c.reference
 		h.fetchDaily(alike)
 		onset := h.at
 		for day := range 8 {
@@ -87,7 +103,7 @@ func TestTransfersAreFollowedByThemselves(t *testing.T) {
 			if app.State != c.state || app.Targets[0].State != OK || len(app.Targets[0].Unseen) != 1 || !strings.Contains(strings.Join(app.Reasons, " "), "found last 23h45m0s ago") {
 				t.Fatalf("%s, day %d: %s between transfers: %v", name, day, app.State, app.Reasons)
 			}
-			want := string(c.signature) + map[bool]string{true: " confirmed", false: " suspected"}[day > 5]
+			want := string(c.signature) + " " + string(map[bool]Confidence{true: c.most, false: Suspected}[day > 5])
 			if got := h.standing(); day == 0 && got != want || day > 5 && got != want {
 				t.Errorf("%s, day %d: %s stands, want %s", name, day, got, want)
 			}

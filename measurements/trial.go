@@ -38,7 +38,8 @@ type Trial struct {
 	At        time.Time `json:"at"`
 	Outcome   Outcome   `json:"outcome"`
 
-	followed Layer // in which the history follows it, where that is not Layer: what transfers tell
+	followed  Layer // in which the history follows it, where that is not Layer: what transfers tell
+	witnessed bool  // what failed here, transfers alone, did not for the reference vantage
 }
 
 // isAt says whether a trial was made where the history keeps a place.

@@ -17,7 +17,7 @@ const (
 )
 
 // gauge holds what comes slowly at all of a target's addresses against neutral hosts: it fetches their objects, in
-// turns, and then the target's once more. Those whose objects are too small to tell are not asked again.
+// turns, and then the target's once more. Those whose objects are too small to tell come last.
 func (p *Plan) gauge(ctx context.Context, s *sheet, t Target, sp spot) {
 	if p.witnesses == nil || ctx.Err() != nil {
 		return
@@ -25,7 +25,7 @@ func (p *Plan) gauge(ctx context.Context, s *sheet, t Target, sp spot) {
 	hosts := p.witnesses.large(measurements.FamilyOf(sp.addr))
 	var told []witness
 	for _, x := range hosts[:min(len(hosts), gaugeTries)] {
-		if len(told) < gaugeHosts && !slices.ContainsFunc(told, func(y witness) bool { return y.operator == x.operator }) && p.gaugeAt(ctx, x) {
+		if len(told) < gaugeHosts && !slices.ContainsFunc(told, func(y witness) bool { return y.operator == x.operator }) && p.gaugeAt(ctx, x) >= transferBytes {
 			told = append(told, x)
 		}
 	}
@@ -38,32 +38,50 @@ func (p *Plan) gauge(ctx context.Context, s *sheet, t Target, sp spot) {
 	p.pairs(ctx, s, t, sp, "tcp", 1)
 }
 
-// gaugeAt fetches a neutral host's object, and says whether it was large enough to tell a rate.
-func (p *Plan) gaugeAt(ctx context.Context, x witness) bool {
+// gaugeStreams fetches neutral hosts' objects until one has brought plainly more than a target's stream that was cut off:
+// whatever cuts all streams of a household alike would have cut that.
+func (p *Plan) gaugeStreams(ctx context.Context, f measurements.Family, cut int64) {
+	if p.witnesses == nil {
+		return
+	}
+	hosts := p.witnesses.large(f)
+	for _, x := range hosts[:min(len(hosts), gaugeTries)] {
+		if p.gaugeAt(ctx, x) > 2*cut {
+			return
+		}
+	}
+}
+
+// gaugeAt fetches a neutral host's object, and gives how much of it came; 0 where the transfer failed.
+func (p *Plan) gaugeAt(ctx context.Context, x witness) int64 {
 	i := slices.IndexFunc(p.Controls, func(c Control) bool { return c.Host == x.host })
 	if i < 0 || ctx.Err() != nil || p.Budget != nil && !p.Budget.Allow(pairBytes/2) {
-		return false
+		return 0
 	}
 	unlock := p.places.lock("tcp", x.ep)
 	defer unlock()
 	release, ok := slot(ctx, p.slots)
 	defer release()
 	if !ok || p.Ledger != nil && p.Ledger.Rests(schedule.Place{Transport: "tcp", Endpoint: x.ep}) {
-		return false
+		return 0
 	}
 	c := chain{p: p, s: p.witnesses.gate, role: role{target: x.host, again: true}, ep: x.ep}
 	o, made := c.transfer(ctx, "tcp", x.host, x.host, p.Controls[i].Path)
-	if made && o.OK() && o.Transfer.Goodput() == 0 {
+	if !made || !o.OK() {
+		return 0
+	}
+	if o.Transfer.Goodput() == 0 {
 		p.witnesses.tooSmall(x.ep)
 	}
-	return made && o.OK() && o.Transfer.Goodput() > 0
+	return o.Transfer.Bytes
 }
 
-// large lists the neutral hosts that answered over TLS and whose objects are not known to be too small.
+// large lists the neutral hosts that answered over TLS, those last whose objects are known to be too small for a rate.
 func (w *witnesses) large(f measurements.Family) []witness {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(w.all[f]), func(x witness) bool { return w.small[x.ep] })
+	small := func(x witness) int { return map[bool]int{true: 1}[w.small[x.ep]] }
+	return slices.SortedStableFunc(slices.Values(w.all[f]), func(a, b witness) int { return small(a) - small(b) })
 }
 
 func (w *witnesses) tooSmall(at netip.AddrPort) {

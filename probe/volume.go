@@ -42,10 +42,14 @@ func (p *Plan) wantsVolume(s *sheet, t Target) bool {
 
 // volume measures how the target's object comes from one address, and, where it comes slowly under every
 // name, from another of its addresses, and from the first once more: what held it back the first time may
-// have been the line. Where it comes slowly from both, neutral hosts' objects stand in for the other (gauge). Where it
+// have been the line. Where it comes slowly from both, neutral hosts' objects stand in for the other, and so where it is cut off (gauge). Where it
 // comes well and QUIC is served, it is fetched over QUIC too.
 func (p *Plan) volume(ctx context.Context, s *sheet, t Target, sp spot, others []spot) {
 	here := p.pairs(ctx, s, t, sp, "tcp", 0)
+	if here.cut > 0 {
+		p.gaugeStreams(ctx, measurements.FamilyOf(sp.addr), here.cut)
+		return
+	}
 	if here.slow() {
 		i := slices.IndexFunc(others, func(o spot) bool { return o.addr != sp.addr && o.host == sp.host })
 		if i >= 0 && p.pairs(ctx, s, t, others[i], "tcp", transferPairs).target > here.target*slowerBy {
@@ -65,7 +69,10 @@ func (p *Plan) volume(ctx context.Context, s *sheet, t Target, sp spot, others [
 }
 
 // goodput is what the last pair at a place brought, in bit/s; 0 where nothing can be said.
-type goodput struct{ target, neutral float64 }
+type goodput struct {
+	target, neutral float64
+	cut             int64 // how many bytes came before the target's transfer failed; 0 where it did not
+}
 
 // slow says that whoever asks is served slowly there.
 func (g goodput) slow() bool {
@@ -106,7 +113,7 @@ func (p *Plan) pairs(ctx context.Context, s *sheet, t Target, sp spot, transport
 			if p.Ledger != nil && ctx.Err() == nil {
 				p.Ledger.Fail(place)
 			}
-			return goodput{}
+			return goodput{cut: target.Transfer.Bytes}
 		}
 		last = goodput{target: target.Transfer.Goodput()}
 		if neutral != nil && neutral.OK() {

@@ -76,6 +76,7 @@ type speaker struct {
 	mu     sync.Mutex
 	key    ed25519.PrivateKey // nil: it is none
 	answer []byte
+	said   *reference.Answer // what answer says; nil while there is none
 
 	helper    *helper           // nil: none is served
 	announced *reference.Helper // in the answers from the next round on
@@ -90,7 +91,7 @@ func (s *speaker) configure(cfg *config.Config) error {
 
 func (s *speaker) configureKey(cfg *config.Config) error {
 	if !cfg.Reference.Serve {
-		s.key, s.answer = nil, nil
+		s.key, s.answer, s.said = nil, nil, nil
 		return nil
 	}
 	if s.key != nil {
@@ -117,13 +118,14 @@ func (s *speaker) hear(round *measurements.Round, verdict *measurements.RoundVer
 	if !ok {
 		return
 	}
+	answer.Keep(s.said)
 	answer.Helper = s.announced
 	signed, err := reference.Sign(&answer, s.key)
 	if err != nil {
 		s.log.Error().Err(err).Msg("no answer for those who ask this reference")
 		return
 	}
-	s.answer = signed
+	s.answer, s.said = signed, &answer
 }
 
 // say is what the web server serves.

@@ -83,7 +83,7 @@ func (a *Answer) check() error {
 }
 
 func checkTarget(t *measurements.ReferenceTarget) error {
-	if len(t.Target) > maxText || len(t.Names) > maxEntries || len(t.Layers) > maxEntries {
+	if len(t.Target) > maxText || len(t.Names) > maxEntries || len(t.Layers) > maxEntries || len(t.Transfers) > maxEntries {
 		return errLarge
 	}
 	for i := range t.Names {
@@ -98,6 +98,11 @@ func checkTarget(t *measurements.ReferenceTarget) error {
 			if _, err := netip.ParseAddr(a); err != nil {
 				return fmt.Errorf("%.40q is no IP address", a)
 			}
+		}
+	}
+	for i := range t.Transfers {
+		if err := checkTransfer(&t.Transfers[i]); err != nil {
+			return err
 		}
 	}
 	for i := range t.Layers {

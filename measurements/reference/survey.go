@@ -36,7 +36,7 @@ type survey struct {
 func (s *survey) targets() []measurements.ReferenceTarget {
 	out := []measurements.ReferenceTarget{}
 	for _, t := range s.m.Targets {
-		told := measurements.ReferenceTarget{Target: t.ID, Names: s.names(t.ID), Layers: s.layers(t.ID)}
+		told := measurements.ReferenceTarget{Target: t.ID, Names: s.names(t.ID), Layers: s.layers(t.ID), Transfers: s.transfers(t.ID)}
 		if len(told.Names)+len(told.Layers) > 0 && len(out) < maxTargets {
 			out = append(out, told)
 		}
@@ -87,11 +87,7 @@ func (s *survey) layers(target string) (out []measurements.ReferenceLayer) {
 // tells says whether an observation says something of its endpoint: not what an imposter served, not
 // what a service in trouble answered, and nothing of a family that is dead on this line.
 func (s *survey) tells(o *measurements.Observation) bool {
-	alive := yes(s.line.IPv4)
-	if o.Family == measurements.IPv6 {
-		alive = yes(s.line.IPv6)
-	}
-	if !alive || o.Endpoint == "" || o.Origin == measurements.FromHelper {
+	if !s.alive(o.Family) || o.Endpoint == "" || o.Origin == measurements.FromHelper {
 		return false
 	}
 	switch o.Operation {
@@ -103,6 +99,13 @@ func (s *survey) tells(o *measurements.Observation) bool {
 		return !o.OK() || o.HTTP != nil && o.HTTP.Status < 500 && (o.HTTP.Verified || o.Transport == "tcp")
 	}
 	return false
+}
+
+func (s *survey) alive(f measurements.Family) bool {
+	if f == measurements.IPv6 {
+		return yes(s.line.IPv6)
+	}
+	return yes(s.line.IPv4)
 }
 
 func yes(b *bool) bool { return b != nil && *b }

@@ -27,7 +27,7 @@ type Fault struct {
 	Port    uint16        `toml:"port"`    // of no_framing; 0 is every port
 
 	Latency Span    `toml:"latency"` // of slow: added one way
-	Rate    int64   `toml:"rate"`    // of slow: bit/s; 0 = unlimited
+	Rate    int64   `toml:"rate"`    // of slow and slow_name: bit/s; 0 = unlimited
 	Loss    float64 `toml:"loss"`    // of slow: share of packets, each way
 }
 
@@ -50,6 +50,7 @@ const (
 	FaultRefuse             FaultKind = "refuse"              // the machine is up, its services are not
 	FaultMute               FaultKind = "mute"                // accepts, and never says a word
 	FaultMuteName           FaultKind = "mute_name"           // swallows hellos for this name: what is behind the edge hangs
+	FaultSlowName           FaultKind = "slow_name"           // sends no more than Rate under this name: an answer in TLS that began with it
 	FaultHTTPStatus         FaultKind = "http_status"         // answers everything with Status
 	FaultHangs              FaultKind = "hangs"               // takes requests, and never answers: its back end is gone
 	FaultExpiredCertificate FaultKind = "expired_certificate" // three days ago
@@ -79,7 +80,7 @@ const (
 
 // FaultKinds lists every kind, in the order of the documentation.
 var FaultKinds = []FaultKind{
-	FaultDown, FaultRefuse, FaultMute, FaultMuteName, FaultHTTPStatus, FaultHangs, FaultExpiredCertificate, FaultWrongCertificate,
+	FaultDown, FaultRefuse, FaultMute, FaultMuteName, FaultSlowName, FaultHTTPStatus, FaultHangs, FaultExpiredCertificate, FaultWrongCertificate,
 	FaultIncompleteChain, FaultNewAuthority,
 	FaultNoH3, FaultStaleEdge, FaultNoSNIDefault, FaultResetsPQ, FaultMovedAddress, FaultGone,
 	FaultServfail, FaultSlow, FaultNegativeCache, FaultBogus, FaultNoAuthority, FaultDNSFilter,
@@ -115,4 +116,5 @@ type siteTrouble struct {
 	refusesOld    bool
 	swallowsOld   bool
 	mute          bool
+	rate          int64
 }

@@ -131,6 +131,8 @@ func (s *site) afflict(f Fault) bool {
 		t.unknown = true
 	case FaultMuteName:
 		t.mute = true
+	case FaultSlowName:
+		t.rate = f.Rate
 	case FaultRefusesOld:
 		t.refusesOld = true
 	case FaultSwallowsOld:

@@ -36,6 +36,7 @@ func TestFaults(t *testing.T) {
 		{"an edge whose backend hangs", netlab.Fault{Kind: netlab.FaultMuteName, Host: host}, seePage, "silence"},
 		{"and only for its name", netlab.Fault{Kind: netlab.FaultMuteName, Host: host}, seeUnknown, "connected"},
 
+		{"a name that is slow is there", netlab.Fault{Kind: netlab.FaultSlowName, Host: host, Rate: 100_000}, seePage, "200 h3"},
 		{"an overloaded origin", netlab.Fault{Kind: netlab.FaultHTTPStatus, Host: host, Status: 503}, seePage, "503 h3"},
 		{"a login wall", netlab.Fault{Kind: netlab.FaultHTTPStatus, Host: host, Status: 302, Location: "/login"}, seePage, "302 /login h3"},
 		{"an expired certificate", netlab.Fault{Kind: netlab.FaultExpiredCertificate, Host: host}, seePage, "expired"},

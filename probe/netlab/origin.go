@@ -167,7 +167,7 @@ func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m.clock != 0 {
 		w.Header().Set("Date", time.Now().Add(m.clock).UTC().Format(http.TimeFormat))
 	}
-	s := m.sites[hostOf(r.Host)]
+	s, w := m.sites[hostOf(r.Host)], m.paced(w, r)
 	switch {
 	case s != nil:
 		s.ServeHTTP(w, r)

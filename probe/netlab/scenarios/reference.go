@@ -84,7 +84,7 @@ func (l *Lab) outside(s *Scenario, apps []probe.App) (*outside, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := l.plan(&Scenario{}, apps, world)
+	plan, err := l.plan(&Scenario{Volume: s.Volume}, apps, world)
 	if err != nil {
 		_ = world.Close()
 		return nil, err
