@@ -88,6 +88,7 @@ func (h *History) Learn(r *Round, v *RoundVerdict) {
 		if r.Apps[i].Vantage.Epoch == name {
 			e.learnRTT(&r.Apps[i])
 			e.learnAnswers(&r.Apps[i])
+			e.learnHops(&r.Apps[i], at)
 		}
 	}
 	said := map[placeKey]bool{}

@@ -180,6 +180,25 @@ func (e *Epoch) learnAnswers(m *Measurement) {
 	}
 }
 
+// learnHops learns whose handshakes die inside the home: what was followed of them was no block. A scan that finds another place, or nothing, takes it back.
+func (e *Epoch) learnHops(m *Measurement, at time.Time) {
+	for i := range m.Hops {
+		h := &m.Hops[i]
+		kind := ""
+		if h.Scope() == ScopeHome {
+			kind = h.Failure.Kind()
+		}
+		k := placeKey{m.App, h.Target, LayerTLS, h.Family}
+		if e.places[k] == nil && kind == "" || h.Unsupported != "" {
+			continue
+		}
+		if r := e.record(k, at); r != nil {
+			r.AtHome, r.HomeKind = at, kind
+			r.Open = slices.DeleteFunc(r.Open, func(s Series) bool { return kind != "" && s.Kind == kind })
+		}
+	}
+}
+
 // sorted gives the places that are wanted, in a fixed order.
 func (e *Epoch) sorted(wanted func(*record) bool) []*record {
 	var out []*record

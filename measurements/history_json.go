@@ -127,6 +127,9 @@ func (in *epochJSON) read() (*Epoch, error) {
 // check refuses what no round can have led to: a score that is not a number would make everything, or
 // nothing, confirmed.
 func (r *record) check() error {
+	if len(r.HomeKind) > mostID {
+		return fmt.Errorf("home_kind has more than %d bytes", mostID)
+	}
 	if len(r.Forms) > mostForms {
 		return fmt.Errorf("%d forms, at most %d are kept", len(r.Forms), mostForms)
 	}

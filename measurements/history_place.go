@@ -27,7 +27,14 @@ type record struct {
 	Open           []Series  `json:"open,omitempty"`
 	// Forms are those in which the app's own exchange was answered here, and when last (Observation.form).
 	Forms map[string]time.Time `json:"forms,omitempty"`
+	// AtHome is when a scan last found that handshakes die inside the home, and HomeKind how they do (Failure.Kind).
+	AtHome   time.Time `json:"at_home,omitzero"`
+	HomeKind string    `json:"home_kind,omitempty"`
 }
+
+// homeScanStands is how long a scan's word stands: a place is scanned once a day (probe, locatePause), in a round that
+// may come a little later. Chosen by us.
+const homeScanStands = 26 * time.Hour
 
 // clone is a copy that can be advanced without touching the history.
 func (r *record) clone() *record {
@@ -118,7 +125,7 @@ func (r *record) rewind(now time.Time) {
 			}
 		}
 	}
-	back(&r.LastOK, &r.Counted, &r.NeutralCounted)
+	back(&r.LastOK, &r.Counted, &r.NeutralCounted, &r.AtHome)
 	for i := range r.Open {
 		s := &r.Open[i]
 		back(&s.Onset, &s.LastOK, &s.Failed, &s.Passed, &s.Run, &s.Last)

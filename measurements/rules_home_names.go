@@ -57,18 +57,19 @@ var homeNameRules = []Rule{
 			return &Finding{State: Local, Signature: LocalDNSFilter, Reasons: []string{"the resolver at home answers with an address that leads nowhere, as the filters of households do"}}
 		},
 	},
+	homeFilterOfThisRound,
 	{
 		ID:         "home-app-filter",
-		Since:      "2026-11-23.2",
+		Since:      "2026-11-26.1",
 		Says:       "The home's own router does it: the handshake dies at a hop inside the home, or a clear request is sent to the router's page.",
 		Layers:     []Layer{LayerTLS, LayerHTTP},
 		Source:     "CenTrace, CoNEXT 2022 (hops); RFC 8375 and RFC 6762 (names of the home)",
 		Signatures: []Signature{LocalAppFilter},
-		Needs:      "a scan that finds the hop inside the home, or a redirect to a name that only homes have",
+		Needs:      "a scan of the last day that finds the hop inside the home, by the same failure, or a redirect to a name that only homes have",
 		Refuses:    "redirects to private addresses without such a name: providers' block pages live there too",
 		Judge: func(c *Case) *Finding {
 			switch {
-			case c.Failed() && c.NeutralPassed() && c.diesAtHome():
+			case c.Failed() && c.NeutralPassed() && (c.diesAtHome() || c.diedAtHome()):
 				return &Finding{State: Local, Signature: LocalAppFilter, Reasons: []string{"the handshake dies at a router inside the home"}}
 			case c.Layer == LayerHTTP && c.redirectedAway() && homeName(c.T.HTTP.Location):
 				return &Finding{State: Local, Signature: LocalAppFilter, Reasons: []string{"the home's router sends the request to a page of its own"}}
@@ -115,6 +116,16 @@ func (c *Case) diesAtHome() bool {
 		}
 	}
 	return false
+}
+
+// diedAtHome says whether a scan of the last day, on this network, found that the target's handshakes die inside the
+// home as this one did, and none of this round says otherwise: a place is scanned once a day.
+func (c *Case) diedAtHome() bool {
+	if c.Layer != LayerTLS || c.view.history == nil || slices.ContainsFunc(c.view.m.Hops, func(h HopScan) bool { return h.Target == c.Target.ID && h.Family == c.Family }) {
+		return false
+	}
+	r := c.view.history.places[placeKey{c.view.m.App, c.Target.ID, LayerTLS, c.Family}]
+	return r != nil && r.HomeKind != "" && r.HomeKind == c.Kind() && c.view.history.at.Sub(r.AtHome) < homeScanStands
 }
 
 // homeNames are names that lead into the home alone: home.arpa (RFC 8375), local (RFC 6762), what common

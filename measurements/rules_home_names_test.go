@@ -3,6 +3,7 @@ package measurements
 import (
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // Names of the home are so by their last labels; private addresses and look-alikes are not.
@@ -35,6 +36,45 @@ func TestFakeAddresses(t *testing.T) {
 				t.Errorf("%v %d: %v", want, i, got)
 			}
 		}
+	}
+}
+
+// What a scan has found stands for a day, for what dies the same way, until another scan finds something else. What was
+// taken for a block before stands no longer.
+func TestDiesAtHomeUntilTheNextScan(t *testing.T) {
+	t.Parallel()
+	scanned := func(h *home, dies int) {
+		r := h.round(ConnectionReset, "")
+		r.Apps[0].Hops = []HopScan{{Target: "chat", Family: IPv4, Endpoint: edge, Failure: ConnectionReset, Dies: dies, Home: 1, Server: 9}}
+		h.last = Judge(&r, h.h)
+		h.h.Learn(&r, &h.last)
+		h.at = h.at.Add(15 * time.Minute)
+	}
+	h := newHome(t)
+	if l := h.look(ConnectionReset, ""); l.State != Blocked {
+		t.Errorf("before the scan: %+v", l)
+	}
+	h.at = h.at.Add(time.Hour)
+	scanned(h, 1)
+	if l := h.looks(24*time.Hour, always(ConnectionReset, "")); l.State != Local || l.Signature != LocalAppFilter || h.standing() != "" {
+		t.Errorf("a day after the scan: %+v, %q stands", l, h.standing())
+	}
+	again := restarted(t, h.h)
+	r := h.round(ConnectionReset, "")
+	if v := Judge(&r, again); v.Apps[0].State != Local {
+		t.Errorf("after a restart: %+v", v.Apps[0])
+	}
+	if l := h.look(EOF, ""); l.State != Blocked {
+		t.Errorf("it dies otherwise: %+v", l)
+	}
+	h.at = h.at.Add(3 * time.Hour)
+	if l := h.look(ConnectionReset, ""); l.State != Blocked {
+		t.Errorf("the scan is old: %+v", l)
+	}
+	scanned(h, 1)
+	scanned(h, 5)
+	if l := h.look(ConnectionReset, ""); l.State != Blocked {
+		t.Errorf("the last scan found another place: %+v", l)
 	}
 }
 

@@ -56,6 +56,28 @@ var hereInOneForm = Rule{
 	},
 }
 
+// homeFilterOfThisRound forgot what a scan had found as soon as the round was over.
+var homeFilterOfThisRound = Rule{
+	ID:         "home-app-filter",
+	Since:      "2026-11-23.2",
+	Until:      "2026-11-26.1",
+	Says:       "The home's own router does it: the handshake dies at a hop inside the home, or a clear request is sent to the router's page.",
+	Layers:     []Layer{LayerTLS, LayerHTTP},
+	Source:     "CenTrace, CoNEXT 2022 (hops); RFC 8375 and RFC 6762 (names of the home)",
+	Signatures: []Signature{LocalAppFilter},
+	Needs:      "a scan that finds the hop inside the home, or a redirect to a name that only homes have",
+	Refuses:    "redirects to private addresses without such a name: providers' block pages live there too",
+	Judge: func(c *Case) *Finding {
+		switch {
+		case c.Failed() && c.NeutralPassed() && c.diesAtHome():
+			return &Finding{State: Local, Signature: LocalAppFilter, Reasons: []string{"the handshake dies at a router inside the home"}}
+		case c.Layer == LayerHTTP && c.redirectedAway() && homeName(c.T.HTTP.Location):
+			return &Finding{State: Local, Signature: LocalAppFilter, Reasons: []string{"the home's router sends the request to a page of its own"}}
+		}
+		return nil
+	},
+}
+
 // weighedAnew is the set of rules with which the weights changed (rules_weights.go).
 const weighedAnew = "2026-11-26.1"
 

@@ -84,8 +84,8 @@ func (m *Metrics) follow(app string, t *measurements.TargetVerdict, stands map[p
 			case measurements.OK:
 				ok = true
 			}
-			// Our own line's trouble says nothing about what stands beyond it.
-			spoke = spoke || l.State != measurements.Local && l.State != measurements.Skipped
+			// Our own line's trouble says nothing about what stands beyond it, unless it is what was taken for a block.
+			spoke = spoke || l.State != measurements.Local && l.State != measurements.Skipped || l.Signature == measurements.LocalAppFilter
 		}
 		for _, s := range stands[p] {
 			found[s.Signature] = s.Confidence
