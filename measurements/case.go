@@ -36,9 +36,10 @@ type Case struct {
 	// Page is what an unverified peer served; nil where nothing was asked.
 	Page *Observation
 
-	former   bool           // judged by a rule that weighs as before (reweighed)
-	neutrals []*Observation // in every shape
-	all      []*Case        // every case of the app, for "at another address too"
+	moved    map[Control][]*Observation // transfers, in the order of time
+	former   bool                       // judged by a rule that weighs as before (reweighed)
+	neutrals []*Observation             // in every shape
+	all      []*Case                    // every case of the app, for "at another address too"
 }
 
 // place is what was seen of one target at one endpoint over one transport.

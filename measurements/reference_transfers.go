@@ -49,7 +49,8 @@ func (c *Case) transferAtReference() *ReferenceTransfer {
 		return nil
 	}
 	i := slices.IndexFunc(t.Transfers, func(r ReferenceTransfer) bool {
-		return r.Endpoint == c.Endpoint && r.Name == c.Name && r.Transport == c.transport() && c.T.Started.Sub(r.At) <= ReferenceTransferMaxAge
+		return r.Endpoint == c.Endpoint && r.Name == c.Name && r.Transport == c.transport() &&
+			c.T.Started.Sub(r.At) <= ReferenceTransferMaxAge && r.At.Sub(c.view.m.Reference.At) <= ReferenceMaxAge // no round lasts longer
 	})
 	if i < 0 {
 		return nil

@@ -167,7 +167,7 @@ func (c *Case) fastElsewhere(t []float64) float64 {
 		if d == c || d.Target.ID != c.Target.ID || d.Name != c.Name || d.transport() != c.transport() || d.Addr() == c.Addr() {
 			continue
 		}
-		other := goodputs(slices.DeleteFunc(d.transfers(T), func(o *Observation) bool {
+		other := goodputs(slices.DeleteFunc(slices.Clone(d.transfers(T)), func(o *Observation) bool {
 			return o.Started.Before(own[0].Started) || o.Started.After(own[len(own)-1].Started)
 		}))
 		if len(other) >= medianNeeds && slow(median(t), median(other)) && slices.Max(t) < slices.Min(other) {

@@ -87,18 +87,8 @@ func (c *Case) cutAlike(cut *Observation) func(*Case) bool {
 	}
 }
 
-// transfers lists the case's own, or those of control N, in order of time.
-func (c *Case) transfers(of Control) []*Observation {
-	var out []*Observation
-	for i := range c.view.m.Observations {
-		o := &c.view.m.Observations[i]
-		if o.Operation == Transfer && o.Transfer != nil && o.Target == c.T.Target && o.Endpoint == c.Endpoint && o.Control == of && o.Transport == c.T.Transport {
-			out = append(out, o)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b *Observation) int { return a.Started.Compare(b.Started) })
-	return out
-}
+// transfers lists the case's own, or those of control N, in order of time. The caller changes nothing in it.
+func (c *Case) transfers(of Control) []*Observation { return c.moved[of] }
 
 // cutOff says whether a transfer came to an end that is no end.
 func (c *Case) cutOff(o *Observation) bool {
@@ -134,16 +124,23 @@ func (c *Case) cutElsewhere(cut *Observation) bool {
 // verdict: the visit has said so.
 func (v *view) volumeCases() []*Case {
 	var out []*Case
-	index := map[[3]string]*Case{}
+	index, moved := map[[3]string]*Case{}, map[[3]string]map[Control][]*Observation{}
 	for i := range v.m.Observations {
 		o := &v.m.Observations[i]
-		if o.Operation != Transfer || o.Transfer == nil || o.Control != T {
+		if o.Operation != Transfer || o.Transfer == nil {
 			continue
 		}
 		key := [3]string{o.Target, o.Endpoint, o.Transport}
+		if moved[key] == nil {
+			moved[key] = map[Control][]*Observation{}
+		}
+		moved[key][o.Control] = append(moved[key][o.Control], o)
+		if o.Control != T {
+			continue
+		}
 		c := index[key]
 		if c == nil {
-			c = &Case{view: v, Target: v.targets[o.Target], Layer: layerVolume, Family: o.Family, Endpoint: o.Endpoint, Origin: o.Origin, Name: o.Name}
+			c = &Case{view: v, Target: v.targets[o.Target], Layer: layerVolume, Family: o.Family, Endpoint: o.Endpoint, Origin: o.Origin, Name: o.Name, moved: moved[key]}
 			index[key] = c
 			out = append(out, c)
 		}
@@ -151,6 +148,9 @@ func (v *view) volumeCases() []*Case {
 	}
 	for _, c := range out {
 		c.all = out
+		for _, list := range c.moved {
+			slices.SortStableFunc(list, func(a, b *Observation) int { return a.Started.Compare(b.Started) })
+		}
 	}
 	return out
 }

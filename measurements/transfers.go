@@ -105,7 +105,7 @@ func heldBack(one, other []float64) bool {
 // oneObject says whether every transfer of the target's and of control N's that tells a rate brought the same object.
 func (c *Case) oneObject() bool {
 	var first *Observation
-	for _, o := range append(c.transfers(T), c.transfers(N)...) {
+	for _, o := range slices.Concat(c.transfers(T), c.transfers(N)) {
 		if !o.OK() || o.Transfer.Goodput() <= 0 {
 			continue
 		}

@@ -9,11 +9,13 @@ import (
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
-// gaugeHosts is of how many operators' hosts objects are fetched to gauge the line, and gaugeTries how many hosts are
-// tried for one that is large enough, whatever comes. Chosen by us.
+// gaugeHosts is of how many operators' hosts objects are fetched to gauge the line, gaugeTries how many hosts are
+// tried for one that is large enough, and mostGauges how many objects are fetched in a round in which everything is
+// slow, whatever comes. Chosen by us.
 const (
 	gaugeHosts = 2
 	gaugeTries = 4
+	mostGauges = 32
 )
 
 // gauge holds what comes slowly at all of a target's addresses against neutral hosts: it fetches their objects, in
@@ -55,7 +57,7 @@ func (p *Plan) gaugeStreams(ctx context.Context, f measurements.Family, cut int6
 // gaugeAt fetches a neutral host's object, and gives how much of it came; 0 where the transfer failed.
 func (p *Plan) gaugeAt(ctx context.Context, x witness) int64 {
 	i := slices.IndexFunc(p.Controls, func(c Control) bool { return c.Host == x.host })
-	if i < 0 || ctx.Err() != nil || p.Budget != nil && !p.Budget.Allow(pairBytes/2) {
+	if i < 0 || ctx.Err() != nil || !p.witnesses.gauges() || p.Budget != nil && !p.Budget.Allow(pairBytes/2) {
 		return 0
 	}
 	unlock := p.places.lock("tcp", x.ep)
@@ -82,6 +84,14 @@ func (w *witnesses) large(f measurements.Family) []witness {
 	defer w.mu.Unlock()
 	small := func(x witness) int { return map[bool]int{true: 1}[w.small[x.ep]] }
 	return slices.SortedStableFunc(slices.Values(w.all[f]), func(a, b witness) int { return small(a) - small(b) })
+}
+
+// gauges says whether one more object may be fetched in this round, and counts it.
+func (w *witnesses) gauges() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gauged++
+	return w.gauged <= mostGauges
 }
 
 func (w *witnesses) tooSmall(at netip.AddrPort) {

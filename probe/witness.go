@@ -47,9 +47,10 @@ type witnesses struct {
 	asked   map[passage]time.Time
 	running sync.WaitGroup
 
-	gate  *sheet                            // where transfers of theirs are noted
-	all   map[measurements.Family][]witness // over TLS
-	small map[netip.AddrPort]bool           // whose objects tell no rate
+	gate   *sheet                            // where transfers of theirs are noted
+	all    map[measurements.Family][]witness // over TLS
+	small  map[netip.AddrPort]bool           // whose objects tell no rate
+	gauged int                               // how many objects were fetched
 }
 
 type witness struct {
