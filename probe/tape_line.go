@@ -24,6 +24,7 @@ func TapeControl(ctx context.Context, c Control) []Message {
 			tp.hello(ctx, c.Host, measurements.Small, offersOf(w))
 			tp.hello(ctx, c.Host, measurements.Default, offersOf(w))
 			tp.request(ctx, "request", HTTPInput{Method: http.MethodHead, Host: c.Host, Path: c.Path})
+			tp.request(ctx, "request for the object (where an app's comes slowly, or in part)", HTTPInput{Host: c.Host, Path: c.Path})
 		case ProbeHTTP:
 			tp.request(ctx, "request in clear", HTTPInput{Host: c.Host, Path: c.Path})
 			tp.request(ctx, "request in clear, of two segments (where large hellos die)", HTTPInput{Host: c.Host, Path: c.Path, Padding: requestPadding})
