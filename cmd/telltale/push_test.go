@@ -218,14 +218,15 @@ func TestPushHangs(t *testing.T) {
 		}
 		return n
 	}
+	const held = 20 * time.Second // a slow machine takes seconds; who waits for this receiver, a minute at least
 	begun := time.Now()
 	judgedRound(d, "1", time.Now())
-	if took := time.Since(begun); took > time.Second {
+	if took := time.Since(begun); took > held {
 		t.Errorf("a round was held up for %s", took)
 	}
 	begun = time.Now()
 	d.push.close()
-	if took := time.Since(begun); took > time.Second {
+	if took := time.Since(begun); took > held {
 		t.Errorf("it took %s to stop", took)
 	}
 	if waits(remotewrite.Kind) == 0 || waits(delivery.EvidenceKind) != 1 {
