@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +15,12 @@ import (
 )
 
 // Censors and broken lines made of firewall rules, a lying dnsmasq and a slow queue: none of them is
-// our own code, and the released program must tell them apart. Half of them are innocent.
+// our own code, and the released program must tell them apart, alone and with the word of a reference vantage
+// beyond the router. Half of them are innocent.
 func TestKernelCensors(t *testing.T) {
 	binary := kernelBinary(t)
 	for name, test := range map[string]func(*testing.T, *kernelWorld){
+		"a name is reset":        kernelReset,
 		"a name is dropped":      kernelNameDropped,
 		"SYNs are dropped":       kernelSYNDropped,
 		"ICMP rejects":           kernelICMP,
@@ -32,10 +35,22 @@ func TestKernelCensors(t *testing.T) {
 			t.Parallel()
 			test(t, newKernelWorld(t, binary))
 		})
+		t.Run(name+", with a reference", func(t *testing.T) {
+			t.Parallel()
+			w := newKernelWorld(t, binary)
+			w.refer()
+			test(t, w)
+		})
 	}
 	t.Run("an expired certificate", func(t *testing.T) {
 		t.Parallel()
-		kernelExpired(t, newKernelWorld(t, binary, "media.beta.example.net"))
+		kernelExpired(t, newKernelWorld(t, binary, "media.beta.example.net"), measurements.Inconclusive)
+	})
+	t.Run("an expired certificate, with a reference", func(t *testing.T) {
+		t.Parallel()
+		w := newKernelWorld(t, binary, "media.beta.example.net")
+		w.refer()
+		kernelExpired(t, w, measurements.Down)
 	})
 }
 
@@ -54,13 +69,15 @@ func kernelNameDropped(t *testing.T, w *kernelWorld) {
 	wantTargets(t, w.once(), map[string][]measurements.LayerVerdict{"alpha/chat": {v4, v6}})
 }
 
-// A server that is down is as silent.
+// A server that is down is as silent. A reference that reaches it tells the two apart.
 func kernelSYNDropped(t *testing.T, w *kernelWorld) {
 	v4, _ := w.addresses("media.beta.example.net")
-	w.IPTables("-A", "FORWARD", "-d", v4.String(), "-p", "tcp", "--syn", "-j", "DROP")
-	wantTargets(t, w.once(), map[string][]measurements.LayerVerdict{"beta/media": {
-		{Layer: measurements.LayerTCP, Family: measurements.IPv4, State: measurements.Inconclusive, Signature: "tcp.timeout"},
-	}})
+	w.dropSYNs(v4)
+	want := atMedia(measurements.Inconclusive, "tcp.timeout", "")
+	if w.reference != "" {
+		want = atMedia(measurements.Blocked, "tcp.timeout", measurements.Suspected)
+	}
+	wantTargets(t, w.once(), want)
 }
 
 // A router prohibits an address. It is the client's own, and the kernel tells: it would be somebody else's will
@@ -123,7 +140,9 @@ func kernelLoss(t *testing.T, w *kernelWorld) {
 	rule := []string{"-A", "FORWARD", "-m", "statistic", "--mode", "random", "--probability", "0.03", "-j", "DROP"}
 	w.IPTables(rule...)
 	w.IP6Tables(rule...)
-	wantNeverBlocked(t, w.onceAnyLine(patient))
+	v := w.onceAnyLine(patient)
+	wantNeverBlocked(t, v)
+	wantSomeOK(t, v)
 }
 
 // A queue of tbf, as a modem or a radio link has one.
@@ -131,7 +150,9 @@ func kernelSlow(t *testing.T, w *kernelWorld) {
 	for _, link := range []string{"client", "server"} {
 		w.Run(kerneltest.Router, "tc", "qdisc", "add", "dev", link, "root", "tbf", "rate", "64kbit", "burst", "4kb", "latency", "2s")
 	}
-	wantNeverBlocked(t, w.onceAnyLine(kernelConfig{Consent: "2026-11-23", Timeout: "20s"}))
+	v := w.onceAnyLine(kernelConfig{Consent: "2026-11-23", Timeout: "20s"})
+	wantNeverBlocked(t, v)
+	wantSomeOK(t, v)
 }
 
 func kernelUplinkDown(t *testing.T, w *kernelWorld) {
@@ -155,12 +176,12 @@ func kernelDeadIPv6(t *testing.T, w *kernelWorld) {
 }
 
 // A server's own mistake: an expired certificate is no interception.
-func kernelExpired(t *testing.T, w *kernelWorld) {
+func kernelExpired(t *testing.T, w *kernelWorld, state measurements.State) {
 	v := w.once()
 	wantNeverBlocked(t, v)
 	wantOthersOK(t, v, "beta/media")
 	for _, l := range layersOf(t, v, "beta", "media") {
-		if l.Layer == measurements.LayerTLS && l.State != measurements.Inconclusive {
+		if l.Layer == measurements.LayerTLS && l.State != state {
 			t.Errorf("%s %s is %s %s", l.Layer, l.Family, l.State, l.Signature)
 		}
 	}
@@ -245,6 +266,21 @@ func wantNeverBlocked(t *testing.T, v measurements.RoundVerdict) {
 			}
 		}
 	}
+}
+
+// wantSomeOK makes sure that something was measured, and came through.
+func wantSomeOK(t *testing.T, v measurements.RoundVerdict) {
+	t.Helper()
+	for _, a := range v.Apps {
+		for _, target := range a.Targets {
+			if slices.ContainsFunc(target.Layers, func(l measurements.LayerVerdict) bool {
+				return l.State == measurements.OK && l.Layer != measurements.LayerDNS
+			}) {
+				return
+			}
+		}
+	}
+	t.Errorf("nothing came through: %+v", v.Network)
 }
 
 // wantOthersOK makes sure that every target but one is ok, and that there are any.

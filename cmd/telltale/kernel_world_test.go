@@ -57,6 +57,9 @@ type kernelWorld struct {
 	sites  map[string]int // which of the server's addresses is a name's
 	place  kernelPlace
 
+	// reference is the key of the vantage that rounds ask; "": none.
+	reference string
+
 	mu    sync.Mutex
 	asked []string // the names that the resolvers were asked for
 }
@@ -238,6 +241,9 @@ func (w *kernelWorld) configure(c kernelConfig) string {
 	var b bytes.Buffer
 	if err := form.Execute(&b, c); err != nil {
 		w.t.Fatal(err)
+	}
+	if w.reference != "" {
+		b.WriteString(w.asks(w.reference))
 	}
 	return w.write("telltale.toml", b.String())
 }
