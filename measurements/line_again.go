@@ -19,7 +19,7 @@ type moment struct {
 }
 
 // witnessed is how far from the moment of a failure a neutral host may have been asked to speak for it: the round's
-// own pause between two such questions (probe, witnessPause), and a second for the machine.
+// own pause between two such questions (probe, silentFor), and a second for the machine.
 const witnessed = 3 * time.Second
 
 // apart gives the gate as it was before the apps, what its hosts said when they were asked again, and what was met at

@@ -73,13 +73,14 @@ func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
 	if c.FromThePath() {
 		return blocked(s, Likely, append(reasons, c.pathReason())...)
 	}
-	if f := byReference(c, s, reasons...); f != nil {
+	home := c.T.ICMP != nil && c.T.ICMP.Sender == ICMPHome // who stands elsewhere does not have this router
+	if f := byReference(c, s, reasons...); f != nil && !home {
 		return f
 	}
 	switch {
 	case c.T.ICMP.routes():
 		return inconclusive(s, append(reasons, "routers that know no way say so, and whoever withdraws his own routes is unreachable at all of his addresses")...)
-	case c.T.ICMP != nil && c.T.ICMP.Sender == ICMPHome:
+	case home:
 		return inconclusive(s, append(reasons, "it is a router of this network, or this machine, that says so")...)
 	case !c.FailsAlikeInTwoNetworks():
 		reasons = append(reasons, c.referenceReason()...)

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// silentFor is how long a step may be silent before neutral hosts are asked what they hear: later than the
-	// second retransmission of a SYN (RFC 6298: 1 s, then 2 s), and well within a step's timeout.
-	silentFor = 3 * time.Second
-	// witnessPause is how long the last answer of neutral hosts stands for what fails next: no longer than
-	// silentFor, so that one falls into every long silence.
-	witnessPause = silentFor
+	// silentFor is how long a step may be silent before neutral hosts are asked what they hear, where its timeout
+	// is ten seconds: later than the second retransmission of a SYN (RFC 6298: 1 s, then 2 s), and so that they
+	// answer in the first half, in which most is sent again. It is silentShare of a shorter timeout. So long the
+	// last answer of neutral hosts stands for what is silent next, too, so that one falls into every silence.
+	silentFor   = 3 * time.Second
+	silentShare = 0.3
 	// failurePause is that for what fails at once: a round in which everything is reset is over in a few
 	// seconds, and whether resets hit whom they like shows only in several questions. Chosen by us.
 	failurePause = time.Second
@@ -44,6 +44,7 @@ type witnesses struct {
 	mu      sync.Mutex
 	ready   map[passage][]witness
 	silent  map[passage][]witness // did not answer the last time
+	wait    time.Duration         // silentFor, or less
 	asked   map[passage]time.Time
 	running sync.WaitGroup
 
@@ -63,7 +64,7 @@ type witness struct {
 // random order.
 func (p *Plan) newWitnesses(ctx context.Context, gate *sheet, m *measurements.Measurement) *witnesses {
 	w := &witnesses{
-		ready: map[passage][]witness{}, silent: map[passage][]witness{}, asked: map[passage]time.Time{},
+		ready: map[passage][]witness{}, silent: map[passage][]witness{}, wait: min(silentFor, time.Duration(silentShare*float64(p.Timeout))), asked: map[passage]time.Time{},
 		gate: gate, all: map[measurements.Family][]witness{}, small: map[netip.AddrPort]bool{},
 	}
 	w.ask = func(by passage, host string, ep netip.AddrPort) bool { return p.askAgain(ctx, gate, by, host, ep) }
@@ -159,7 +160,7 @@ func (w *witnesses) watch(by passage) (stop func()) {
 	if w == nil {
 		return func() {}
 	}
-	timer := time.AfterFunc(silentFor, func() { w.call(by, askedOfSilence, witnessPause) })
+	timer := time.AfterFunc(w.wait, func() { w.call(by, askedOfSilence, w.wait) })
 	return func() { timer.Stop() }
 }
 
@@ -172,7 +173,7 @@ func (w *witnesses) hear(o *measurements.Observation) {
 	if o.Control == measurements.T || o.Control == measurements.N && o.Layer() == measurements.LayerTCP {
 		pause := failurePause
 		if o.Failure == measurements.Timeout {
-			pause = witnessPause
+			pause = w.wait
 		}
 		w.call(passageOf(o), askedOfFailure, pause)
 	}

@@ -16,7 +16,7 @@ import (
 func callsOf(operators ...string) (*witnesses, func() []string) {
 	var mu sync.Mutex
 	var asked []string
-	w := &witnesses{ready: map[passage][]witness{}, silent: map[passage][]witness{}, asked: map[passage]time.Time{}}
+	w := &witnesses{ready: map[passage][]witness{}, silent: map[passage][]witness{}, wait: silentFor, asked: map[passage]time.Time{}}
 	w.ask = func(_ passage, host string, _ netip.AddrPort) bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -98,6 +98,15 @@ func TestWhoIsAWitness(t *testing.T) {
 	}
 	if slices.Sort(hosts); !slices.Equal(hosts, []string{"killed", "well"}) {
 		t.Errorf("witnesses: %v", hosts)
+	}
+}
+
+// Where steps end sooner, neutral hosts are asked sooner: they must answer in the first half of a silence.
+func TestWitnessesAreInTime(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{2 * time.Second: 600 * time.Millisecond, 10 * time.Second: silentFor, time.Minute: silentFor} {
+		if w := (&Plan{Timeout: timeout}).newWitnesses(t.Context(), nil, &measurements.Measurement{}); w.wait != want {
+			t.Errorf("of a step of %v they are asked after %v, want %v", timeout, w.wait, want)
+		}
 	}
 }
 

@@ -69,13 +69,29 @@ func (f *flow) icmp(code int) syscall.Errno {
 // the path.
 func (f *flow) unreached(r *Rule, err error, own netip.Addr) error {
 	e := &probe.Unreached{Err: err, Type: 3, Code: r.Code, Sender: f.router(r.hop()), Local: own}
-	if r.position() >= 1 {
+	switch {
+	case r.position() >= 1:
 		e.Sender = f.to.Addr()
+	case r.position() < atHome:
+		if home, err := own.Prefix(homeBits(own)); err == nil {
+			e.Sender = home.Addr().Next() // as most routers have it
+		}
 	}
 	if f.to.Addr().Is6() {
 		e.Type, e.Code = 1, icmp6Code(r.Code)
 	}
 	return e
+}
+
+// atHome is how near a box stands that is the home's own router: one that is an operator's first stands at a tenth.
+const atHome = 0.05
+
+// homeBits are those of a home's network (RFC 6177, section 2, for IPv6).
+func homeBits(own netip.Addr) int {
+	if own.Is4() {
+		return 24
+	}
+	return 64
 }
 
 // icmp6Code is what ICMPv6 has in place of a code of ICMP's (RFC 792, RFC 1812; RFC 4443, section 3.1).
