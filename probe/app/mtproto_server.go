@@ -25,7 +25,7 @@ const (
 	LieKey      MTProtoLie = "key"      // it names its own key, which is none of Telegram's
 	LieIdentity MTProtoLie = "identity" // it names Telegram's key, and does not have it
 	LieStall    MTProtoLie = "stall"    // it is silent after the first answer
-	LieRefusal  MTProtoLie = "refusal"  // it answers with the transport's error -404
+	LieRefusal  MTProtoLie = "refusal"  // it answers with an error of the transport: see Refusal
 	LieOther    MTProtoLie = "other"    // it speaks another protocol
 )
 
@@ -35,6 +35,8 @@ type MTProtoServer struct {
 	// Named is the key whose fingerprint it gives; nil is its own.
 	Named *rsa.PublicKey
 	Lie   MTProtoLie
+	// Refusal is the number of the transport's error that it refuses with, such as 429 where too many come; 0 is 404.
+	Refusal int
 	// Deaf are transports that it does not speak: it swallows them.
 	Deaf []Transport
 }
@@ -142,8 +144,11 @@ func (f *posted) send(packet []byte) error {
 // reply answers one packet; nil is silence for good.
 func (s *MTProtoServer) reply(packet []byte) []byte {
 	_, content, ok := parsePlain(packet)
-	if !ok || s.Lie == LieRefusal {
-		return notFound
+	switch {
+	case s.Lie == LieRefusal && s.Refusal != 0:
+		return transportError(s.Refusal)
+	case !ok || s.Lie == LieRefusal:
+		return transportError(http.StatusNotFound)
 	}
 	r := tlReader{rest: content}
 	var answer []byte
@@ -157,13 +162,15 @@ func (s *MTProtoServer) reply(packet []byte) []byte {
 		answer = s.dhParams(r)
 	}
 	if answer == nil {
-		return notFound
+		return transportError(http.StatusNotFound)
 	}
 	return appendPlain(nil, serverMessageID(time.Now()), answer)
 }
 
-// notFound is the transport's error -404.
-var notFound = binary.LittleEndian.AppendUint32(nil, 0xfffffe6c)
+// transportError is a packet that says an error of the transport: its number, below zero.
+func transportError(number int) []byte {
+	return binary.LittleEndian.AppendUint32(nil, uint32(-int32(number))) //nolint:gosec // three digits
+}
 
 func serverMessageID(now time.Time) uint64 { return clientMessageID(now) | 1 }
 

@@ -19,7 +19,7 @@ type Fault struct {
 	// and resolvers are named so.
 	Address netip.Addr `toml:"address"`
 
-	Status     int    `toml:"status"`     // of http_status
+	Status     int    `toml:"status"`     // of http_status; of app_refuses, whose errors have the same numbers (0: 404)
 	Location   string `toml:"location"`   // of http_status with a redirect
 	Advertised bool   `toml:"advertised"` // of no_h3: Alt-Svc goes on offering it
 
@@ -93,6 +93,7 @@ type trouble struct {
 	noQUIC              bool
 	strictSNI           bool
 	smallHellos         bool
+	refusal             int // of refusesApp
 	newKeys, refusesApp bool
 	stallsApp           bool
 	deaf                []deaf

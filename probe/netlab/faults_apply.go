@@ -93,7 +93,7 @@ func (m *machine) afflict(f Fault) bool {
 	case FaultNewKeys:
 		t.newKeys = true
 	case FaultAppRefuses:
-		t.refusesApp = true
+		t.refusesApp, t.refusal = true, f.Status
 	case FaultAppStalls:
 		t.stallsApp = true
 	case FaultNoFraming:

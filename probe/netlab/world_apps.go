@@ -58,7 +58,7 @@ func (m *machine) speakMTProto(c net.Conn) error {
 	case m.trouble.newKeys:
 		s.Key = theSecrets().imposter
 	case m.trouble.refusesApp:
-		s.Lie = app.LieRefusal
+		s.Lie, s.Refusal = app.LieRefusal, m.trouble.refusal
 	case m.trouble.stallsApp:
 		s.Lie = app.LieStall
 	}
