@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -17,6 +18,7 @@ func TestMain(m *testing.M) {
 		serveBench()
 		return
 	}
+	_ = flag.Set("test.parallel", "16") // they wait for timeouts, and hardly work; the command line can say otherwise
 	code := m.Run()
 	if left := leftovers(2 * time.Second); code == 0 && left != "" {
 		fmt.Fprintln(os.Stderr, "goroutines are left behind:\n\n"+left)

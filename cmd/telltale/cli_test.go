@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -12,11 +13,15 @@ import (
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe"
+	"github.com/telltale-probe/telltale/probe/kerneltest"
 	"github.com/telltale-probe/telltale/probe/privacy"
 )
 
 func TestMain(m *testing.M) {
 	probe.DisableScrambling()
+	if os.Getenv(kerneltest.Require) == "" { // those that are parallel are demos, which wait for real time
+		_ = flag.Set("test.parallel", "4")
+	}
 	code := m.Run()
 	demo.forget()
 	os.Exit(code)

@@ -15,7 +15,7 @@ import (
 )
 
 // lives is how often the program is killed.
-const lives = 3
+const lives = 2
 
 var (
 	servesAt = regexp.MustCompile(`metrics: (http://[^/]+)/metrics`)

@@ -11,6 +11,7 @@ import (
 
 // A day on a lossy line with its troubles: nothing is called likely, and something does go wrong.
 func TestNoise(t *testing.T) {
+	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	time.AfterFunc(5*time.Second, stop) // as many rounds as come: a week takes a minute

@@ -91,7 +91,7 @@ func later(j *judged, i int, at time.Time) *store.Kept {
 
 func moved(m *measurements.Measurement, i int, by time.Duration) measurements.Measurement {
 	out := *m
-	out.ID = fmt.Sprintf("%s%012x", m.ID[:4], i)
+	out.ID = fmt.Sprintf("%.4s%012x", m.App, i) // no two of a round are alike
 	out.Started = m.Started.Add(by)
 	out.Observations = nil
 	week := i / (7 * 96)

@@ -35,6 +35,7 @@ type client struct {
 // inWorld runs a test in a world, once in a bubble and once outside.
 func inWorld(t *testing.T, o netlab.Options, test func(*client)) {
 	t.Helper()
+	t.Parallel()
 	t.Run("bubble", func(t *testing.T) { inBubble(t, o, test) })
 	t.Run("real time", func(t *testing.T) { t.Parallel(); visit(t, o, test) })
 }
