@@ -180,6 +180,7 @@ func newCorpus(t *testing.T) *corpus {
 // Everybody says who and where the volunteer is: pages, redirects, certificates, resolvers, QUIC's closes, answers of
 // another protocol, a STUN server. None of it comes out of the program anywhere.
 func TestNothingTellsWhoWeAre(t *testing.T) {
+	t.Parallel()
 	c := newCorpus(t)
 	if err := c.push.configure(t.Context(), c.cfg); err != nil {
 		t.Fatal(err)

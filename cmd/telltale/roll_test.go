@@ -172,6 +172,7 @@ func both(a, b map[string]bool) (out []string) {
 // Nothing of what is pushed after an id was rolled is known from before: no id, no name of a network, no
 // moment, no number that goes on. A restart alone, which this would find out, keeps many of them.
 func TestRolledVantageIsAnother(t *testing.T) {
+	t.Parallel()
 	l := newPushedLife(t)
 	first := l.live()
 	second := l.live()

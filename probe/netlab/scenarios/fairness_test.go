@@ -17,6 +17,7 @@ import (
 // A budget that is too small for the rounds that were asked for costs every hour, every app and every target
 // its share, and nobody all of it: evenings are seen as often as mornings.
 func TestASmallBudgetIsSharedFairly(t *testing.T) {
+	onceIsEnough(t)
 	const daily = 12 << 20
 	byHour, byApp, byTarget, spent := map[int]int{}, map[string]int{}, map[string]int{}, int64(0)
 	perRound := 0

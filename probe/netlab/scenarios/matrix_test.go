@@ -202,7 +202,7 @@ var needy = map[measurements.Control]string{
 }
 
 // onePart is the share of the worlds that one run without TELLTALE_MATRIX=exhaustive switches things off in.
-const onePart = 5
+const onePart = 8
 
 // Switching off any censor, or any fault of which something is expected, makes its scenario wrong.
 func TestEveryCensorIsNeeded(t *testing.T) {

@@ -116,6 +116,7 @@ func seeds(n int) uint64 {
 // stands, each address is looked at seldom enough, and often enough that the end is seen within hours,
 // whenever it comes.
 func TestAHardResetIsConfirmedInTime(t *testing.T) {
+	onceIsEnough(t)
 	for seed := range seeds(6) {
 		length := time.Duration(5+5*seed) * time.Hour // so that ends come at all times of day
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -143,6 +144,7 @@ func TestAHardResetIsConfirmedInTime(t *testing.T) {
 
 // A block of a quarter of the handshakes is likely within a day, by resets and by silence.
 func TestAPartialBlockIsLikelyWithinADay(t *testing.T) {
+	onceIsEnough(t)
 	for _, action := range []netlab.Action{netlab.Reset, netlab.Drop} {
 		for seed := range seeds(3) {
 			t.Run(fmt.Sprint(action, seed), func(t *testing.T) {
