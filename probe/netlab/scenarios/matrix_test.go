@@ -31,7 +31,7 @@ var matrix = sync.OnceValues(func() ([]*scenarios.Result, error) {
 	}
 	out := make([]*scenarios.Result, len(all))
 	errs := make([]error, len(all))
-	side(len(all), func(i int) { out[i], errs[i] = lab().Run(&all[i]) })
+	side(len(all), func(i int) { out[i], errs[i] = played(&all[i]) })
 	for i, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", all[i].Name, err)
@@ -39,6 +39,38 @@ var matrix = sync.OnceValues(func() ([]*scenarios.Result, error) {
 	}
 	return out, nil
 })
+
+// played runs a scenario. There is chance in all of them, and goroutines that take their turns as they like: what went
+// wrong once is played again, three times, and is wrong if any of these is. A false finding that is likely or more
+// is wrong at once.
+func played(s *scenarios.Scenario) (*scenarios.Result, error) {
+	first, err := lab().Run(s)
+	if err != nil || first.Right() || s.Innocent && grave(first) {
+		return first, err
+	}
+	var last *scenarios.Result
+	for range 3 {
+		if last, err = lab().Run(s); err != nil || !last.Right() {
+			return first, err
+		}
+	}
+	fmt.Printf("%s was wrong once, and right three times after it: %v\n", s.Name, first.Wrong)
+	return last, nil
+}
+
+// grave says whether something is called blocked that is more than suspected.
+func grave(r *scenarios.Result) bool {
+	for _, app := range r.Verdict.Apps {
+		for _, target := range app.Targets {
+			for _, l := range target.Layers {
+				if l.State == measurements.Blocked && l.Confidence != measurements.Suspected {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
 
 func third(all []scenarios.Scenario) (out []scenarios.Scenario) {
 	for i, part := 0, rand.IntN(3); i < len(all); i++ {
