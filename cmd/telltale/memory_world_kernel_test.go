@@ -66,7 +66,7 @@ func (p *addressPool) ipv6() netip.Addr { p.v6 = p.v6.Next(); return p.v6 }
 func newBuiltinWorld(tb testing.TB) *builtinWorld {
 	tb.Helper()
 	w := &builtinWorld{
-		kernelWorld: &kernelWorld{Lab: kerneltest.New(tb), t: tb, dir: tb.TempDir()},
+		kernelWorld: &kernelWorld{Lab: kerneltest.New(tb), place: kernelPlace{client: kerneltest.Client}, t: tb, dir: tb.TempDir()},
 		cfg:         config.Default(), zone: map[string][]netip.Addr{},
 		pool: [2]addressPool{newAddressPool(neutralIPv4, neutralIPv6), newAddressPool(appsIPv4, appsIPv6)},
 	}
