@@ -174,10 +174,22 @@ func both(a, b map[string]bool) (out []string) {
 func TestRolledVantageIsAnother(t *testing.T) {
 	t.Parallel()
 	l := newPushedLife(t)
+	tells := func(p *pushed) bool { return strings.Contains(strings.Join(p.evidence, ""), `"since_trigger"`) } // of a time before
 	first := l.live()
-	second := l.live()
-	if same := both(first.ids(l.cfg), second.ids(l.cfg)); len(same) < 4 { // instance, epoch, onset, last ok or round
-		t.Errorf("a restart is told by %q: this test does not see what it should", same)
+	before := first.ids(l.cfg)
+	var same []string
+	known := false
+	for range 8 { // restarts: which addresses a round looks at is chance, so one need not show it all
+		again := l.live()
+		ids := again.ids(l.cfg)
+		same, known = slices.Compact(slices.Sorted(slices.Values(append(same, both(before, ids)...)))), known || tells(&again)
+		maps.Copy(before, ids)
+		if known && len(same) >= 4 { // instance, epoch, onset, last ok or round
+			break
+		}
+	}
+	if !known || len(same) < 4 {
+		t.Errorf("a restart is told by %q, and by how long ago something failed %v: this test does not see what it should", same, known)
 	}
 	kept, err := store.Open(l.dir, store.Options{})
 	if err != nil {
@@ -189,14 +201,11 @@ func TestRolledVantageIsAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	third := l.live()
-	before := first.ids(l.cfg)
-	maps.Copy(before, second.ids(l.cfg))
 	if same := both(before, third.ids(l.cfg)); len(same) > 0 {
 		t.Errorf("the rolled vantage is known by %q", same)
 	}
-	tells := func(p *pushed) bool { return strings.Contains(strings.Join(p.evidence, ""), `"since_trigger"`) }
-	if !tells(&second) || tells(&third) { // of a time before
-		t.Errorf("how long ago something failed is told after a restart %v, after the roll %v", tells(&second), tells(&third))
+	if tells(&third) {
+		t.Error("how long ago something failed is told after the roll")
 	}
 	if slices.ContainsFunc(third.metrics, func(line string) bool { return strings.Contains(line, "store_size") }) {
 		t.Error("the store's size, which goes on, is pushed")
