@@ -35,7 +35,8 @@ func domesticAlone(g *Measurement) bool {
 
 // concludeShutdown names a line that ends at the border. A cut cable and a routing accident leave silence,
 // and so does a shutdown: silence alone stays inconclusive. What somebody had to send, to hosts of two
-// operators, is interference.
+// operators, is interference; but the page of a portal, or of a quota that is used up, stands beside hosts that are
+// free, and those are often the country's own.
 func (l *Line) concludeShutdown(g *Measurement) {
 	abroad, _ := operatorsOf(g, foreign)
 	sent := map[string]bool{}
@@ -46,13 +47,16 @@ func (l *Line) concludeShutdown(g *Measurement) {
 		}
 	}
 	l.say(NetShutdown, "neutral hosts abroad complete no verified handshake, and those inside the country do")
-	if len(sent) >= minOperators {
+	l.State = Inconclusive
+	switch {
+	case portal(g):
+		l.Reasons = append(l.Reasons, "clear requests are answered by something else: a portal or a used-up quota that lets hosts inside the country pass leaves the same")
+	case len(sent) >= minOperators:
 		l.State = Blocked
 		l.Reasons = append(l.Reasons, "hosts of two operators abroad are answered with resets, or by somebody else: that is no cut cable")
-		return
+	default:
+		l.Reasons = append(l.Reasons, "only silence comes from abroad: a cut cable leaves that as well as a shutdown")
 	}
-	l.State = Inconclusive
-	l.Reasons = append(l.Reasons, "only silence comes from abroad: a cut cable leaves that as well as a shutdown")
 }
 
 // interfered says whether a neutral host's step over TCP ended in something that somebody had to send.
