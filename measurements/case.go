@@ -249,14 +249,16 @@ func (c *Case) NeutralServed() bool {
 // AgainElsewhere says whether silence was met at two addresses, each after its own N had been served there, and
 // this is one of them or like them. All addresses of a site may share one back end, which hangs at all of them: they
 // count as two where they stand in two networks and neither is known to have heard us, where the names are two, or
-// where no back end that hangs explains it at either. An end, or an alert, is said at each address of a site.
+// where no back end that hangs explains it at either. An end, or an alert, is said at each address of a site. Over
+// QUIC each handshake is a new flow, of which a translator may lose any: one under a name that is answered at another
+// address counts for no second.
 func (c *Case) AgainElsewhere() bool {
 	if !c.Silent() || !c.NeutralServed() {
 		return false
 	}
 	var alike []*Case
 	for _, d := range c.all {
-		if d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure && d.NeutralServed() && (!d.oneFormAlone() || d.spokenBefore()) && (d.Name == c.Name || d.Addr() != c.Addr()) {
+		if d.Layer == c.Layer && d.Failed() && d.T.Failure == c.T.Failure && d.NeutralServed() && !(d.Layer == LayerQUIC && d.passesElsewhere()) && (!d.oneFormAlone() || d.spokenBefore()) && (d.Name == c.Name || d.Addr() != c.Addr()) {
 			alike = append(alike, d)
 		}
 	}
@@ -311,17 +313,49 @@ func (c *Case) followed(s Signature) bool {
 
 // FailsAlikeInTwoNetworks says whether an endpoint of another target of the app, in another network,
 // fails alike at this layer. One site that is down fails at all its addresses: that is not it; nor is a form of
-// the app's exchange that its servers may not speak.
+// the app's exchange that its servers may not speak, nor a connect that is lost while others of its target pass.
 func (c *Case) FailsAlikeInTwoNetworks() bool { return len(c.alikeInOtherNetworks()) > 0 }
 
 func (c *Case) alikeInOtherNetworks() (alike []*Case) {
+	if c.lostAlone() {
+		return nil
+	}
 	here := network(c.Addr())
 	for _, d := range c.all {
-		if d.Target.ID != c.Target.ID && d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here && !d.oneFormAlone() {
+		if d.Target.ID != c.Target.ID && d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here && !d.oneFormAlone() && !d.lostAlone() {
 			alike = append(alike, d)
 		}
 	}
 	return alike
+}
+
+// lostAlone says whether a connect met silence and another one passed, to the same place or to another address of the
+// target over the same family: who has no room for a new flow, here or there, loses one so.
+func (c *Case) lostAlone() bool {
+	if c.Layer != LayerTCP || !c.Silent() {
+		return false
+	}
+	return c.connectsToo() || slices.ContainsFunc(c.all, func(d *Case) bool {
+		return d.Target.ID == c.Target.ID && d.Layer == LayerTCP && d.Family == c.Family && d.Addr() != c.Addr() && (!d.Failed() || d.connectsToo())
+	})
+}
+
+// connectsToo says whether some connect to the same endpoint passed in this round: no name stands in a SYN, so
+// that a block of the address would have met it as well.
+func (c *Case) connectsToo() bool {
+	for i := range c.view.m.Observations {
+		if o := &c.view.m.Observations[i]; o.Operation == Connect && o.OK() && o.Endpoint == c.Endpoint {
+			return true
+		}
+	}
+	return false
+}
+
+// passesElsewhere says whether the same name is answered at this layer at another address of the family.
+func (c *Case) passesElsewhere() bool {
+	return slices.ContainsFunc(c.all, func(d *Case) bool {
+		return d.Layer == c.Layer && d.Family == c.Family && d.Name == c.Name && d.Addr() != c.Addr() && !d.Failed()
+	})
 }
 
 // failsAlikeUpAtReference says whether one of those passes for R as well; over IPv6 it counts only where not all

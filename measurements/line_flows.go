@@ -12,8 +12,8 @@ const (
 	// times in ten seconds fails once in 160,000.
 	leastConnects = 8
 	flowsLost     = 0.2
-	// mixedEndpoints is at how many endpoints a connect passed and another failed in one round: a server that
-	// is down, or an address that is blocked, does not do that.
+	// mixedEndpoints is at how many endpoints a connect passed and another was lost in one round: a server that
+	// is down, or an address that is blocked, does not do that. Chosen by us: one might be a server's mishap.
 	mixedEndpoints = 2
 	// brokenHandshakes is the share of handshakes, on connections that were opened, which may end in silence
 	// or come a second late: loss and queues make these, a table that is full does not.
@@ -66,28 +66,42 @@ func (f *flows) short() bool {
 	return f.connects >= leastConnects && float64(f.lost) >= flowsLost*float64(f.connects) && len(f.passed) > 0
 }
 
-// readFlows notes whether there is no room for new flows: connects are lost to neutral hosts and to apps alike,
-// to the same endpoints at which others pass, while what is open works.
-func (l *Line) readFlows(before *Measurement, measured []Measurement) {
-	gate, apps := newFlows(), newFlows()
-	gate.read(before)
-	for i := range measured {
-		apps.read(&measured[i])
-	}
-	mixed := 0
-	for _, f := range []*flows{gate, apps} {
-		for endpoint := range f.failed {
-			if f.passed[endpoint] {
-				mixed++
-			}
+// mixed counts the endpoints at which a connect passed and another was lost.
+func (f *flows) mixed() (n int) {
+	for endpoint := range f.failed {
+		if f.passed[endpoint] {
+			n++
 		}
 	}
+	return n
+}
+
+// readFlows notes whether there is no room for new flows: connects are lost to neutral hosts and to apps alike,
+// to the same endpoints at which others pass, while what is open works. A table that is nearly full loses a few:
+// they show where more than one app, or an app and the gate, met them, which no block of one app does.
+func (l *Line) readFlows(before *Measurement, measured []Measurement) {
+	gate, apps, owners := newFlows(), newFlows(), 0
+	gate.read(before)
+	if gate.mixed() > 0 {
+		owners++
+	}
+	for i := range measured {
+		own := newFlows()
+		own.read(&measured[i])
+		if own.mixed() > 0 {
+			owners++
+		}
+		apps.read(&measured[i])
+	}
 	handshakes, broken := gate.handshakes+apps.handshakes, gate.broken+apps.broken
-	if !apps.short() || mixed < mixedEndpoints || float64(broken) > brokenHandshakes*float64(handshakes) {
+	if gate.mixed()+apps.mixed() < mixedEndpoints || float64(broken) > brokenHandshakes*float64(handshakes) {
+		return
+	}
+	if !apps.short() && (owners < 2 || apps.mixed() == 0) {
 		return
 	}
 	l.FlowsLost = true
-	if !gate.short() || len(gate.operators) < minOperators {
+	if !apps.short() || !gate.short() || len(gate.operators) < minOperators {
 		return
 	}
 	l.NoRoom = true

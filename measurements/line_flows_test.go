@@ -2,6 +2,7 @@ package measurements
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -67,6 +68,65 @@ func TestFlowsLostOfAppsAlone(t *testing.T) {
 		dead := v.Apps[0].Targets[len(v.Apps[0].Targets)-1].Layers[0]
 		if dead.Rule != want || dead.State != Inconclusive {
 			t.Errorf("%d lost elsewhere: %s by %s, want %s", lost, dead.State, dead.Rule, want)
+		}
+	}
+}
+
+// A few lost flows show where two owners met them at endpoints where others pass: what is met once there says nothing
+// of an address, over TCP and over QUIC, and one app's losses alone are no trouble of the line.
+func TestFewFlowsLost(t *testing.T) {
+	few := func(app string, lost bool) Measurement {
+		m := connectsTo(app, 12, 2, 0, 60*time.Millisecond, "")
+		if lost {
+			gone := m.Observations[0]
+			gone.Failure, gone.Duration = Timeout, Seconds(10*time.Second)
+			m.Observations = append(m.Observations, gone)
+		}
+		return m
+	}
+	for _, c := range []struct {
+		name       string
+		gate, a, b bool
+		lost       bool
+	}{
+		{"nobody", false, false, false, false},
+		{"one app", false, true, false, false},
+		{"the gate alone", true, false, false, false},
+		{"an app and the gate", true, true, false, true},
+		{"two apps", false, true, true, true},
+	} {
+		gate := few(ControlApp, c.gate)
+		apps := []Measurement{few("a", c.a), few("b", c.b)}
+		for i := range apps[1].Observations { // of other machines
+			apps[1].Observations[i].Endpoint = strings.Replace(apps[1].Observations[i].Endpoint, "192.0.2.", "203.0.113.", 1)
+		}
+		l := judgeLineOf(&Round{Gate: gate, Apps: apps}, &gate, nil, nil)
+		if l.FlowsLost != c.lost || l.NoRoom || l.State != OK {
+			t.Errorf("%s: lost %v, no room %v, the line %s", c.name, l.FlowsLost, l.NoRoom, l.State)
+		}
+	}
+}
+
+// What a connect passes to, in this round, is no address that is blocked: neither by itself nor as the second network.
+func TestConnectThatPassesToo(t *testing.T) {
+	const quick = 60 * time.Millisecond
+	gate := connectsTo(ControlApp, 4, 3, 0, quick, "")
+	for passed, want := range []State{Blocked, Inconclusive} {
+		app := Measurement{App: "a", Targets: []TargetInfo{{ID: "one"}, {ID: "two"}}}
+		for i, at := range []string{"198.51.100.1:443", "203.0.113.1:443"} {
+			o := Observation{Target: app.Targets[i].ID, Operation: Connect, Family: IPv4, Endpoint: at, Failure: Timeout, Duration: Seconds(10 * time.Second)}
+			if i < passed {
+				before := o
+				before.Control, before.Failure, before.Duration = N, "", Seconds(quick)
+				app.Observations = append(app.Observations, before)
+			}
+			app.Observations = append(app.Observations, o)
+		}
+		v := Judge(&Round{Gate: gate, Apps: []Measurement{app}}, nil)
+		for _, target := range v.Apps[0].Targets {
+			if l := target.Layers[0]; l.State != want || l.Signature != TCPTimeout {
+				t.Errorf("%d passed: %s is %s %s by %s", passed, target.Target, l.State, l.Signature, l.Rule)
+			}
 		}
 	}
 }

@@ -169,7 +169,7 @@ func TestReferenceMustSpeakAfterTheFailureBegan(t *testing.T) {
 		alone, down := strings.Contains(c.name, "alone"), strings.Contains(c.name, "down for R")
 		other := met(Connect, "198.51.100.9:443", c.failure)
 		other.Target = "dc1"
-		seen := []Observation{met(Connect, here, c.failure), nearby("dc1"), other}
+		seen := []Observation{met(Connect, here, c.failure), nearby("dc2"), other}
 		if alone {
 			seen = seen[:2]
 		}

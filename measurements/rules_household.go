@@ -52,15 +52,16 @@ var householdRules = []Rule{
 	},
 	{
 		ID:         "line-no-room-for-flows",
-		Since:      "2026-11-23.2",
-		Says:       "Connects are lost here and at neutral hosts, at endpoints where others pass, while handshakes on open connections work: a translator of addresses has no room for new flows.",
+		Since:      "2026-11-26.1",
+		Says:       "Connects are lost to more than one app, or here and at neutral hosts, at endpoints where others pass, while handshakes on open connections work: a translator of addresses has no room for new flows.",
 		Layers:     []Layer{LayerTCP, LayerDNS, LayerQUIC},
 		Source:     "RFC 6888, section 3 (limits per subscriber, mappings that can't be created); DESIGN section 4, local.nat_exhausted",
 		Signatures: []Signature{LocalNATExhausted},
-		Needs:      "a fifth of the connects lost, of the gate's at two operators and of the apps', and endpoints at which others pass in the same round",
+		Needs:      "two endpoints at which connects are lost and others pass in the same round, of two apps, of one and the gate, or with a fifth of the apps' lost; to call the line so, a fifth of the gate's at two operators as well",
 		Refuses:    "anything about a new flow that met silence; what dies on an open connection is judged on",
 		Judge:      noRoomForFlows,
 	},
+	roomForQUIC,
 	{
 		ID:         "line-udp443-refused",
 		Since:      "2026-11-23.2",
@@ -106,8 +107,8 @@ func noRoomForFlows(c *Case) *Finding {
 		return &Finding{State: Local, Signature: LocalNATExhausted, Reasons: []string{"connects to neutral hosts are lost as well, and others pass at the same endpoints: this line has no room for new flows"}}
 	case l.NoRoom:
 		return inconclusive(LocalNATExhausted, "this line has no room for some new flows, so that silence says nothing")
-	case l.FlowsLost && c.Layer == LayerTCP:
-		return inconclusive(LocalNATExhausted, "a fifth of the apps' connects are lost, at endpoints where others pass, so that silence says nothing; neutral hosts' are not")
+	case l.FlowsLost && (c.Layer == LayerTCP || c.Layer == LayerQUIC):
+		return inconclusive(LocalNATExhausted, "connects are lost at endpoints where others pass, so that silence of one new flow says nothing")
 	}
 	return nil
 }
