@@ -21,14 +21,14 @@ var rootRules = []Rule{
 		Layers:     []Layer{LayerTLS},
 		Source:     "RFC 6962, section 3.3; Acer et al., Where the Wild Warnings Are, CCS 2017 (missing intermediates)",
 		Signatures: []Signature{TLSMITM},
-		Needs:      "a completed handshake under a chain to no root, whose leaf bears timestamps of a public log, and no known block page behind it",
+		Needs:      "a completed handshake under a chain to no root, whose leaf bears timestamps of a public log, and neither a known block page behind it nor a known interception root above it",
 		Refuses:    "that the timestamps are true: a box can copy them",
 		Judge: func(c *Case) *Finding {
 			t := c.T.TLS
 			if !c.T.Failure.IsCertificate() || t == nil || t.ChainRoot != RootNone || !t.Logged || c.SameKeyAtReference() {
 				return nil
 			}
-			if c.Page != nil && knownBlockPage(c.Page.HTTP) != "" {
+			if c.interceptor() != "" {
 				return nil
 			}
 			return inconclusive(TLSMITM, "the chain leads to no root, and the certificate says that it is publicly logged: the server forgot an intermediate, or its authority is newer than our bundle, as easily as somebody copied the timestamps")
@@ -37,19 +37,17 @@ var rootRules = []Rule{
 }
 
 // machinesOwnRoot never says more than that it looks like an interception. Who put the root there can't be
-// seen: parental controls and company boxes that read some names alone do what a state does that made
-// people install its root.
+// seen, unless it is one that a state is known by, or its block page: parental controls and company boxes that read
+// some names alone do what a state does that made people install its root.
 func machinesOwnRoot(c *Case) *Finding {
 	t := c.T.TLS
 	if !c.T.Failure.IsCertificate() || t == nil || t.ChainRoot != RootSystem || c.view.forged(hostOf(c), c.Addr()) {
 		return nil
 	}
-	if c.Page != nil {
-		if cc := knownBlockPage(c.Page.HTTP); cc != "" {
-			return blocked(TLSMITM, Confirmed, "behind a chain that only this machine's own store trusts stands a block page known from "+cc)
-		}
-	}
 	const what = "the chain leads to a root that only this machine's own store trusts"
+	if proof := c.interceptor(); proof != "" {
+		return blocked(TLSMITM, Confirmed, what, proof)
+	}
 	switch {
 	case c.SameKeyAtReference():
 		return inconclusive("", what+", and the reference vantage is shown the same key: it is the server's own")

@@ -183,10 +183,8 @@ func foreignChain(c *Case) *Finding {
 	if c.view.forged(hostOf(c), c.Addr()) {
 		return nil
 	}
-	if c.Page != nil {
-		if cc := knownBlockPage(c.Page.HTTP); cc != "" {
-			return blocked(TLSMITM, Confirmed, "behind a chain that leads to no root stands a block page known from "+cc)
-		}
+	if proof := c.interceptor(); proof != "" {
+		return blocked(TLSMITM, Confirmed, "the chain leads to no root of the bundle", proof)
 	}
 	switch {
 	case c.SameKeyAtReference():
