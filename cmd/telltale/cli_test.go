@@ -124,7 +124,6 @@ func TestConsent(t *testing.T) {
 // demo --once shows all four apps, blocked in at least four layers and some of them ok, and ends. Its internet is
 // emulated in real time: on a machine that stands still for seconds one family or the other may be in doubt.
 func TestDemoOnce(t *testing.T) {
-	t.Parallel()
 	_, out := demoed(t)
 	for _, want := range []string{
 		"telegram: partial", "whatsapp: partial", "line: ok", "instagram: ", "/metrics",

@@ -78,15 +78,23 @@ type oneDemo struct {
 
 var demo oneDemo
 
+// run tries again where the demo itself says that this machine was too busy for whole rounds: it measures in real
+// time, with timeouts of a second.
 func (d *oneDemo) run() {
-	var stdout, stderr bytes.Buffer
-	var err error
-	if d.dir, err = os.MkdirTemp("", "telltale-demo"); err != nil {
-		d.code, d.errs = exitCould, err.Error()
-		return
+	for range 3 {
+		d.forget()
+		var stdout, stderr bytes.Buffer
+		var err error
+		if d.dir, err = os.MkdirTemp("", "telltale-demo"); err != nil {
+			d.code, d.errs = exitCould, err.Error()
+			return
+		}
+		d.code = run([]string{"--web.listen-address=127.0.0.1:0", "--store.path=" + d.dir, "demo", "--once"}, terminal{strings.NewReader(""), &stdout, &stderr})
+		d.said, d.errs = stdout.String(), stderr.String()
+		if d.code != exitDone || !strings.Contains(d.said, "too busy for whole rounds") {
+			return
+		}
 	}
-	d.code = run([]string{"--web.listen-address=127.0.0.1:0", "--store.path=" + d.dir, "demo", "--once"}, terminal{strings.NewReader(""), &stdout, &stderr})
-	d.said, d.errs = stdout.String(), stderr.String()
 }
 
 // forget takes away what the run has left, if there was one.
@@ -109,9 +117,9 @@ func demoed(t *testing.T) (dir, out string) {
 	return dir, demo.said
 }
 
-// The demo serves the evidence of its temporary store to this machine, and it is judged as it was.
+// The demo serves the evidence of its temporary store to this machine, and it is judged as it was. It runs before
+// the tests that run side by side, as all do that need the demo's rounds in time.
 func TestDemoServesItsEvidence(t *testing.T) {
-	t.Parallel()
 	out, in := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
