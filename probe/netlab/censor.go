@@ -3,7 +3,6 @@ package netlab
 import (
 	"math"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -54,7 +53,7 @@ func (n *Network) match(f *flow, e event) (act []*Rule) {
 		return nil // the home's own resolver: no box stands in between
 	}
 	n.mu.Lock()
-	rules, since := slices.Clone(n.rules), time.Since(n.start)
+	rules, since := n.rules, time.Since(n.start)
 	n.mu.Unlock()
 	for i := range rules {
 		r := &rules[i]

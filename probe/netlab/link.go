@@ -93,10 +93,14 @@ func (n *Network) path(to netip.Addr) Link {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var l Link
-	best := -1
-	for prefix, beyond := range n.paths {
-		if prefix.Bits() > best && prefix.Contains(to) {
-			best, l = prefix.Bits(), beyond
+	if own, ok := n.paths[netip.PrefixFrom(to, to.BitLen())]; ok {
+		l = own // no prefix is longer
+	} else {
+		best := -1
+		for prefix, beyond := range n.paths {
+			if prefix.Bits() > best && prefix.Contains(to) {
+				best, l = prefix.Bits(), beyond
+			}
 		}
 	}
 	a := n.access
