@@ -4,13 +4,15 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/miekg/dns"
 )
 
 // authority is the DNS as it is meant to be: what every honest resolver of the emulation answers.
-// It is complete before the world starts, and only read from then on.
+// Its names are complete before the world starts. Where they lead may change later (World.Move).
 type authority struct {
+	mu      sync.RWMutex            // of the values of hosts
 	hosts   map[string][]netip.Addr // lower case, without the last dot
 	aliases map[string]string       // name → canonical name, which is in hosts
 	broken  map[string]bool         // names that no resolver can validate: SERVFAIL (RFC 4035 section 5.5)
@@ -50,13 +52,15 @@ func (z *authority) offer(name string, at []netip.Addr) {
 	}
 }
 
-// renumber makes every name that leads to one address lead to another.
+// renumber makes every name that leads to one address lead to another. What was read before stays as it was.
 func (z *authority) renumber(from, to netip.Addr) {
-	for _, at := range z.hosts {
-		for i := range at {
-			if at[i] == from {
-				at[i] = to
-			}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for name, at := range z.hosts {
+		if i := slices.Index(at, from); i >= 0 {
+			at = slices.Clone(at)
+			at[i] = to
+			z.hosts[name] = at
 		}
 	}
 }
@@ -70,6 +74,8 @@ func (z *authority) remove(name string) {
 
 // addresses gives what the name leads to; nil if it does not exist.
 func (z *authority) addresses(name string) []netip.Addr {
+	z.mu.RLock()
+	defer z.mu.RUnlock()
 	return z.hosts[z.canonical(strings.ToLower(name))]
 }
 
@@ -101,8 +107,9 @@ func canonicalNames(hosts map[string][]netip.Addr) map[string]string {
 }
 
 // answer fills in what the zone says to the question: rcode, answers, and for a negative answer the
-// SOA that bounds how long it may be kept (RFC 2308 section 3).
-func (z *authority) answer(reply *dns.Msg, q dns.Question) {
+// SOA that bounds how long it may be kept (RFC 2308 section 3). Where the resolver that asks has kept a canonical name's
+// addresses, it gives those.
+func (z *authority) answer(reply *dns.Msg, q dns.Question, kept map[string][]netip.Addr) {
 	name := strings.TrimSuffix(strings.ToLower(q.Name), ".")
 	if z.broken[name] {
 		reply.Rcode = dns.RcodeServerFailure
@@ -117,7 +124,12 @@ func (z *authority) answer(reply *dns.Msg, q dns.Question) {
 	if q.Qtype == dns.TypeHTTPS && z.h3[name] {
 		reply.Answer = append(reply.Answer, &dns.HTTPS{SVCB: dns.SVCB{Hdr: header(owner, dns.TypeHTTPS), Priority: 1, Target: ".", Value: []dns.SVCBKeyValue{&dns.SVCBAlpn{Alpn: []string{"h3", "h2"}}}}})
 	}
+	z.mu.RLock()
 	at, known := z.hosts[name]
+	z.mu.RUnlock()
+	if old := kept[name]; old != nil {
+		at = old
+	}
 	for _, a := range at {
 		switch {
 		case q.Qtype == dns.TypeA && a.Is4():

@@ -19,8 +19,8 @@ import (
 
 // certifier is a certification authority of the emulation: a root, an intermediate below it, and
 // leaves that are issued when a handshake first asks for them, so that a world of fifty hosts costs
-// no more than the few that are dialled. All leaves share one key: nothing in a measurement looks at
-// whose key it is, and making keys is what would cost.
+// no more than the few that are dialled. All leaves share one key, but for those that are renewed: nothing in a
+// measurement looks at whose key it is, and making keys is what would cost.
 type certifier struct {
 	name         string
 	born         time.Time
@@ -39,6 +39,7 @@ type leaf struct {
 	name    string
 	address netip.Addr // in the names too, if valid: resolvers are dialled by address
 	expired bool
+	renewed time.Time // when it took an earlier one's place, under a key of its own; zero: it is the first
 }
 
 // newCertifier makes an authority of that name, valid from a year before a time: in a test that is the
@@ -94,13 +95,20 @@ func (c *certifier) certificate(l leaf) (*tls.Certificate, error) {
 	if have := c.issued[l]; have != nil {
 		return have, nil
 	}
-	parsed, err := sign(c.leafTemplate(l), c.intermediate, c.leafKey.Public(), c.signer)
+	key := c.leafKey
+	if !l.renewed.IsZero() {
+		var err error
+		if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			return nil, err
+		}
+	}
+	parsed, err := sign(c.leafTemplate(l), c.intermediate, key.Public(), c.signer)
 	if err != nil {
 		return nil, err
 	}
 	chain := &tls.Certificate{
 		Certificate: [][]byte{parsed.Raw, c.intermediate.Raw},
-		PrivateKey:  c.leafKey,
+		PrivateKey:  key,
 		Leaf:        parsed,
 	}
 	c.issued[l] = chain
@@ -112,6 +120,10 @@ func (c *certifier) certificate(l leaf) (*tls.Certificate, error) {
 func (c *certifier) leafTemplate(l leaf) *x509.Certificate {
 	digest := sha256.Sum256([]byte(l.name + l.address.String()))
 	from, until := c.born.AddDate(0, -1, 0), c.born.AddDate(0, 12, 0)
+	if !l.renewed.IsZero() {
+		digest = sha256.Sum256([]byte(l.name + l.address.String() + l.renewed.String()))
+		from, until = l.renewed.Add(-chainAge), l.renewed.AddDate(0, 3, 0) // 90 days, as most of the web's
+	}
 	if l.expired {
 		from, until = c.born.AddDate(-1, 0, 0), c.born.AddDate(0, 0, -3)
 	}

@@ -31,7 +31,7 @@ func (r *resolver) synthesise(reply *dns.Msg, q dns.Question) {
 		}
 	}
 	v4 := new(dns.Msg)
-	r.zone.answer(v4, dns.Question{Name: q.Name, Qtype: dns.TypeA, Qclass: q.Qclass})
+	r.zone.answer(v4, dns.Question{Name: q.Name, Qtype: dns.TypeA, Qclass: q.Qclass}, nil)
 	if len(v4.Answer) == 0 {
 		return
 	}

@@ -31,7 +31,7 @@ type Network struct {
 	packets   map[netip.AddrPort]*packetConn
 	clients   map[netip.AddrPort]*datagramConn
 	streams   map[*conn]struct{}
-	rules     []Rule
+	rules     []Rule // replaced as a whole, never changed in place: match reads it without the lock
 	fired     map[string]int
 	residual  map[place]residue
 	access    Link
@@ -94,6 +94,23 @@ func (n *Network) Censor(rules ...Rule) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.rules = append(slices.Clip(n.rules), named(rules, len(n.rules))...)
+}
+
+// forget makes an address one of which no port was ever open.
+func (n *Network) forget(a netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.known, a)
+	delete(n.paths, netip.PrefixFrom(a, a.BitLen()))
+}
+
+// Expire takes away the rules whose window is over: they can't fire again, and each packet is held against all that are
+// there. What they have left behind stays.
+func (n *Network) Expire() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	since := time.Since(n.start)
+	n.rules = slices.DeleteFunc(slices.Clone(n.rules), func(r Rule) bool { return r.Until > 0 && since >= r.Until })
 }
 
 // SetRules replaces all rules, and forgets what earlier ones left behind. A flow that a rule has cut

@@ -115,7 +115,7 @@ func (m *machine) refusesName(name string) bool {
 // leafFor says what the certificate shown to a name holds. A resolver's holds its address too, since
 // that is how it is dialled.
 func (m *machine) leafFor(name string) leaf {
-	l := leaf{name: m.ownName()}
+	l := leaf{name: m.ownName(), renewed: m.renewed}
 	if s := m.sites[strings.ToLower(name)]; s != nil {
 		l.name, l.expired = s.name, s.trouble.expired
 		if s.trouble.certificateOf != "" {

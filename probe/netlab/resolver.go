@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -24,6 +25,9 @@ type resolver struct {
 	// troubles are this resolver's own with names: FaultNegativeCache, FaultBogus, FaultNoAuthority.
 	troubles map[string]FaultKind
 	dns64    bool // names without IPv6 are given some, which leads to a translator
+	// kept are the addresses of canonical names that it goes on giving though they have changed; replaced as a whole.
+	mu   sync.Mutex
+	kept map[string][]netip.Addr
 	// upstream resolves in its stead; nil for a resolver of its own.
 	upstream func(network string, q *dns.Msg) (*dns.Msg, error)
 }
@@ -79,7 +83,10 @@ func (r *resolver) answer(network string, q *dns.Msg) *dns.Msg {
 	if r.troubled(reply, q) {
 		return reply
 	}
-	r.zone.answer(reply, question)
+	r.mu.Lock()
+	kept := r.kept
+	r.mu.Unlock()
+	r.zone.answer(reply, question, kept)
 	if r.dns64 {
 		r.synthesise(reply, question)
 	}

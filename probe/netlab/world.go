@@ -49,6 +49,8 @@ type Options struct {
 	Heard func(*http.Request)
 	// Roams, if set, is when the vantage moves to another network (Network.Roam).
 	Roams time.Duration
+	// Jitter is that of each path behind the access line, up to so much one way.
+	Jitter time.Duration
 }
 
 // World is an emulated internet: an honest one, until rules are put on its wire. Closing it ends
@@ -65,7 +67,12 @@ type World struct {
 	behind    []netip.AddrPort // the stub
 	tunnel    bool
 	home      privacy.Own
+	isp       *resolver
+	book      *addressBook
+	jitter    time.Duration
 
+	mu    sync.Mutex      // of machines and the book, once the world runs
+	moves sync.WaitGroup  // what comes of World.Move later
 	alive context.Context // ends with the world
 	end   context.CancelFunc
 	once  sync.Once
@@ -121,7 +128,7 @@ func New(o Options) (*World, error) {
 		return nil, err
 	}
 
-	w := &World{network: NewNetwork(o.Seed), trust: trust, private: private, pins: o.Pinned, zone: p.zone}
+	w := &World{network: NewNetwork(o.Seed), trust: trust, private: private, pins: o.Pinned, zone: p.zone, isp: p.machines[o.Resolver].dns, book: p.book, jitter: o.Jitter}
 	w.alive, w.end = context.WithCancel(context.Background())
 	w.network.clock, w.network.nat64 = o.Clock, o.NAT64
 	w.configure(o, p)
@@ -146,7 +153,7 @@ func (w *World) configure(o Options, p *plan) {
 	w.network.Roam(o.Roams)
 	w.tunnel, w.home = o.Tunnel, Home().With(o.Own)
 	for _, m := range w.machines {
-		w.network.SetPath(m.path())
+		w.lay(m)
 	}
 	w.resolvers = []netip.AddrPort{netip.AddrPortFrom(o.Resolver, 53)}
 	if o.HomeRouter {
@@ -156,6 +163,15 @@ func (w *World) configure(o Options, p *plan) {
 		}
 		w.resolvers = []netip.AddrPort{netip.AddrPortFrom(homeRouter, 53)}
 	}
+}
+
+// lay puts a machine's path on the wire.
+func (w *World) lay(m *machine) {
+	prefix, link := m.path()
+	if !m.near {
+		link.Jitter = w.jitter
+	}
+	w.network.SetPath(prefix, link)
 }
 
 // Host is the vantage's door to this internet.
@@ -187,6 +203,7 @@ func (w *World) Addresses(name string) []netip.Addr {
 func (w *World) Close() error {
 	w.once.Do(func() {
 		w.end()
+		w.moves.Wait()
 		var errs []error
 		for _, m := range w.machines {
 			errs = append(errs, m.stop())

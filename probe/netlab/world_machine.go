@@ -45,6 +45,7 @@ type machine struct {
 	heard    func(*http.Request)
 	own      *OtherHost // behind handedOver
 	near     bool       // with the ISP or at home
+	renewed  time.Time  // when its certificates were made anew; zero: they are the first
 	trouble  trouble
 
 	// While it runs.
