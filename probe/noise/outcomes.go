@@ -47,11 +47,8 @@ type OutcomeReport struct {
 
 // OnsetReport is how soon one kind of block was noticed, from its onset on.
 type OnsetReport struct {
-	Died   ms.Failure
-	Share  float64 // of the handshakes that it kills
-	Blocks int
-	// Times to the first finding of that confidence, sorted; of those blocks that led to one in Watched.
-	Likely, Confirmed []time.Duration
+	Died ms.Failure
+	Delays
 	// Penalty is the greatest part of a day for which an address was under a penalty of ours.
 	Penalty float64
 }
@@ -190,8 +187,12 @@ func (f *falsehoods) note(at time.Time, app, target string, l *ms.LayerVerdict) 
 
 // The blocks that are injected.
 var injected = []OnsetReport{
-	{Died: ms.ConnectionReset, Share: 1}, {Died: ms.ConnectionReset, Share: 0.5}, {Died: ms.ConnectionReset, Share: 0.26},
-	{Died: ms.Timeout, Share: 1}, {Died: ms.Timeout, Share: 0.5}, {Died: ms.Timeout, Share: 0.26},
+	kind(ms.ConnectionReset, 1), kind(ms.ConnectionReset, 0.5), kind(ms.ConnectionReset, 0.26),
+	kind(ms.Timeout, 1), kind(ms.Timeout, 0.5), kind(ms.Timeout, 0.26),
+}
+
+func kind(died ms.Failure, share float64) OnsetReport {
+	return OnsetReport{Died: died, Delays: Delays{What: word(died), Share: share}}
 }
 
 // warm is how long a vantage has run before a block sets in, and homes how many such vantages there are.
@@ -225,18 +226,8 @@ func (o *OutcomeOptions) onsets() []OnsetReport {
 		mu.Lock()
 		defer mu.Unlock()
 		r.Penalty = max(r.Penalty, penalty)
-		r.Blocks++
-		if likely > 0 {
-			r.Likely = append(r.Likely, likely)
-		}
-		if confirmed > 0 {
-			r.Confirmed = append(r.Confirmed, confirmed)
-		}
+		r.Note(likely, confirmed)
 	})
-	for i := range out {
-		slices.Sort(out[i].Likely)
-		slices.Sort(out[i].Confirmed)
-	}
 	return out
 }
 

@@ -88,15 +88,11 @@ func (r OutcomeReport) Write(w io.Writer) {
 	if len(r.Onsets) == 0 {
 		return
 	}
-	_, _ = fmt.Fprintf(w, "\n%-17s %5s  %-25s  %-25s\n", "somebody blocks", "", "likely", "confirmed")
-	_, _ = fmt.Fprintf(w, "%-11s %5s %5s %9s %8s %8s %9s %8s %8s\n", "handshakes", "share", "n", "in a day", "median", "95 %", "in 3 h", "median", "95 %")
+	delays := make([]Delays, len(r.Onsets))
 	for i := range r.Onsets {
-		o := &r.Onsets[i]
-		_, _ = fmt.Fprintf(w, "%-11s %4.0f%% %5d %8.1f%% %8s %8s %8.1f%% %8s %8s\n", word(o.Died), 100*o.Share, o.Blocks,
-			100*o.Within(o.Likely, 24*time.Hour), o.quantile(o.Likely, 0.5), o.quantile(o.Likely, 0.95),
-			100*o.Within(o.Confirmed, 3*time.Hour), o.quantile(o.Confirmed, 0.5), o.quantile(o.Confirmed, 0.95))
+		delays[i] = r.Onsets[i].Delays
 	}
-	_, _ = fmt.Fprintf(w, "times from the onset; - is later than %.0f hours\n", Watched.Hours())
+	WriteDelays(w, "handshakes", Watched, delays)
 }
 
 func word(f ms.Failure) string {
@@ -104,24 +100,4 @@ func word(f ms.Failure) string {
 		return "dropped"
 	}
 	return f.Kind()
-}
-
-// Within is the share of all blocks that were found in so long.
-func (o *OnsetReport) Within(found []time.Duration, d time.Duration) float64 {
-	n := 0
-	for _, f := range found {
-		if f <= d {
-			n++
-		}
-	}
-	return float64(n) / float64(max(o.Blocks, 1))
-}
-
-// quantile of all blocks, those that were never found at the end.
-func (o *OnsetReport) quantile(found []time.Duration, q float64) string {
-	i := int(math.Ceil(q*float64(o.Blocks))) - 1
-	if i < 0 || i >= len(found) {
-		return "-"
-	}
-	return fmt.Sprintf("%.1f h", found[i].Hours())
 }
