@@ -60,15 +60,15 @@ func (s *sheet) anyHandshake() bool {
 // the same small shape, was answered just before; where none was, it asks for a name over plain TCP (control P).
 func (p *Plan) askEncrypted(ctx context.Context, s *sheet, r Resolver, alpn []string) {
 	sctx, cancel := p.step(ctx)
-	defer cancel()
 	w, err := p.Host.wayTo(sctx, r)
+	cancel()
 	if err != nil {
 		return // a resolver whose own name is not resolved says nothing of how it is reached
 	}
 	c := chain{p: p, s: s, ep: w.endpoint, role: role{target: resolverTarget, control: measurements.N, trial: s.trial()}}
-	if c.greet(sctx, neutralFor(Target{}, w.host), alpn) {
+	if c.greet(ctx, neutralFor(Target{}, w.host), alpn) {
 		c.role.control = measurements.D
-		c.greet(sctx, w.host, alpn)
+		c.greet(ctx, w.host, alpn)
 		return
 	}
 	pctx, cancel := context.WithTimeout(ctx, p.Timeout/pingShare) // as V's: it only says whether anything is there
@@ -79,13 +79,16 @@ func (p *Plan) askEncrypted(ctx context.Context, s *sheet, r Resolver, alpn []st
 	c.s.note(c.role, o)
 }
 
-// greet makes a handshake and says whether the peer answered it, whatever it said.
+// greet makes a handshake and says whether the peer answered it, whatever it said. Each step has its own time: on a
+// slow line the second hello would have what the first left of it.
 func (c chain) greet(ctx context.Context, name string, alpn []string) bool {
 	conn, _ := c.connect(ctx)
 	if conn == nil {
 		return false
 	}
-	secure, h := c.p.Host.TLS(ctx, conn, TLSInput{Name: name, Shape: measurements.Small, ALPN: alpn})
+	sctx, cancel := c.step(ctx, false)
+	defer cancel()
+	secure, h := c.p.Host.TLS(sctx, conn, TLSInput{Name: name, Shape: measurements.Small, ALPN: alpn})
 	c.note(h)
 	if secure != nil {
 		_ = secure.Close()
