@@ -2,29 +2,42 @@ package measurements
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 )
 
 // congestionRules: a line that is full is silent, too.
 var congestionRules = []Rule{
+	lateByThisRound,
 	{
 		ID:      "line-congested",
-		Since:   "2026-11-23.2",
+		Since:   "2026-11-26.1",
 		Says:    "A step ends in silence on a line on which handshakes that do pass take seconds: loss and queues make silence, for one name as for another.",
-		Source:  "RFC 6298, section 2; our kernel tests over a queue of 64 kbit/s",
-		Needs:   "handshakes of the same round that passed, a quarter of them a second late",
+		Source:  "RFC 6298, section 2; our kernel tests over a queue of 64 kbit/s; Gettys and Nichols, Bufferbloat, CACM 2012 (queues of seconds at home)",
+		Needs:   "handshakes of the same round that passed, a quarter of them a second late by the round trips of this round, or by those that the history knows",
 		Refuses: "that silence on a full line is anybody's will",
 		Judge: func(c *Case) *Finding {
-			if !c.Failed() || !c.Silent() {
-				return nil
-			}
-			slow, all := c.view.slowSteps()
-			if all == 0 || float64(slow) < congestedShare*float64(all) {
-				return nil
-			}
-			return inconclusive("", fmt.Sprintf("%d of the %d handshakes that passed in this round took a second more than they should: on a line this full, silence says nothing", slow, all))
+			return c.silentWhileLate(func(a netip.Addr) time.Duration {
+				least := c.view.leastConnect()
+				if known, ok := c.view.minRTT(a); ok { // where all that is sent waits, the quickest of this round has waited too
+					least = min(least, time.Duration(known))
+				}
+				return least
+			})
 		},
 	},
+}
+
+// silentWhileLate finds silence that says nothing, by a round trip to each address.
+func (c *Case) silentWhileLate(trip func(netip.Addr) time.Duration) *Finding {
+	if !c.Failed() || !c.Silent() {
+		return nil
+	}
+	slow, all := c.view.slowSteps(trip)
+	if all == 0 || float64(slow) < congestedShare*float64(all) {
+		return nil
+	}
+	return inconclusive("", fmt.Sprintf("%d of the %d handshakes that passed in this round took a second more than they should: on a line this full, silence says nothing", slow, all))
 }
 
 const (
@@ -39,10 +52,9 @@ const (
 	congestedShare = 0.25
 )
 
-// slowSteps counts the app's connects and handshakes that passed, and those of them that were slow. A
-// censor that drops some does not make those slow that it lets pass.
-func (v *view) slowSteps() (slow, all int) {
-	least := v.leastConnect()
+// slowSteps counts the app's connects and handshakes that passed, and those of them that were slow, by a round trip to
+// each address. A censor that drops some does not make those slow that it lets pass.
+func (v *view) slowSteps(trip func(netip.Addr) time.Duration) (slow, all int) {
 	for i := range v.m.Observations {
 		o := &v.m.Observations[i]
 		if o.atHelper() { // far away, perhaps, and no server of the app's
@@ -54,7 +66,7 @@ func (v *view) slowSteps() (slow, all int) {
 				continue
 			}
 			all++
-			if time.Duration(o.Duration) >= slowStep+stepTrips*least {
+			if time.Duration(o.Duration) >= slowStep+stepTrips*trip(o.Addr()) {
 				slow++
 			}
 		}

@@ -164,7 +164,7 @@ var quicRules = []Rule{
 		Source:     "Elmenhorst et al., Web Censorship Measurements of HTTP/3 over QUIC, IMC 2021 (UDP endpoint blocking)",
 		Signatures: []Signature{QUICTimeoutEndpoint},
 		Needs:      "silence with the target's name and with a neutral one, the server's own offer of h3 over verified TLS in this round and neutral hosts that answer over QUIC in this family, or a reference vantage that passes",
-		Refuses:    "that a server without QUIC blocks it; without the reference vantage or QUIC that passed here within a day, more than a suspicion, however many addresses of the site are silent",
+		Refuses:    "that a server without QUIC blocks it, or one that does not answer over TCP either; without the reference vantage or QUIC that passed here within a day, and TLS that proved itself at this address in this round, more than a suspicion, however many addresses of the site are silent",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			switch {
@@ -174,18 +174,42 @@ var quicRules = []Rule{
 				return inconclusive(QUICTimeoutEndpoint, "unanswered; no neutral name was tried there just before")
 			case c.UpAtReference():
 				return byReference(c, QUICTimeoutEndpoint, "unanswered whatever the name")
+			case c.deadOverTCP():
+				return inconclusive(QUICTimeoutEndpoint, append(c.referenceReason(), "unanswered whatever the name, and this address does not answer over TCP either: what is out of order there is not QUIC alone")...)
 			case !c.view.altSvc[c.Name]:
 				return inconclusive(QUICTimeoutEndpoint, append(c.referenceReason(), "unanswered whatever the name; the server did not say in this round that it offers h3")...)
 			case !c.view.line.QUICAlive[c.Family]:
 				return inconclusive(QUICTimeoutEndpoint, "unanswered whatever the name; no neutral host was asked over QUIC in this family")
 			}
 			const what = "unanswered whatever the name, while the server's own Alt-Svc offers it and neutral hosts answer"
-			if c.quicPassedLately() && c.AgainLater(QUICTimeoutEndpoint, Decorrelation) {
+			if c.view.proved[named{c.Name, c.Addr()}] && c.quicPassedLately() && c.AgainLater(QUICTimeoutEndpoint, Decorrelation) {
 				return blocked(QUICTimeoutEndpoint, Likely, what, "it passed here within the last day, and the silence came again in a later round")
 			}
 			return blocked(QUICTimeoutEndpoint, Suspected, what, "an offer may outlive what it offers, at all machines of a site at once")
 		},
 	},
+}
+
+// deadOverTCP says whether TCP to this address was tried in this round, under any name, and no handshake passed: the
+// offer of h3 was made by another machine then.
+func (c *Case) deadOverTCP() bool {
+	tried := false
+	for i := range c.view.m.Observations {
+		o := &c.view.m.Observations[i]
+		if o.Addr() != c.Addr() || overQUIC(o) {
+			continue
+		}
+		switch o.Operation {
+		case TLSHandshake:
+			if o.answered() {
+				return false
+			}
+			tried = true
+		case Connect:
+			tried = tried || !o.OK()
+		}
+	}
+	return tried
 }
 
 // endpointSignature is what a QUIC failure looks like where it does not depend on the name; "" for others.

@@ -1,5 +1,10 @@
 package measurements
 
+import (
+	"net/netip"
+	"time"
+)
+
 // Rules that hold no more, each as it was. They stand in the lists where they stood.
 
 // plainInOneForm took a silence in one framing for a filter's, where the server may never have spoken it.
@@ -75,6 +80,21 @@ var homeFilterOfThisRound = Rule{
 			return &Finding{State: Local, Signature: LocalAppFilter, Reasons: []string{"the home's router sends the request to a page of its own"}}
 		}
 		return nil
+	},
+}
+
+// lateByThisRound took the quickest connect of the round for a round trip, on a line on which all of them waited.
+var lateByThisRound = Rule{
+	ID:      "line-congested",
+	Since:   "2026-11-23.2",
+	Until:   "2026-11-26.1",
+	Says:    "A step ends in silence on a line on which handshakes that do pass take seconds: loss and queues make silence, for one name as for another.",
+	Source:  "RFC 6298, section 2; our kernel tests over a queue of 64 kbit/s",
+	Needs:   "handshakes of the same round that passed, a quarter of them a second late",
+	Refuses: "that silence on a full line is anybody's will",
+	Judge: func(c *Case) *Finding {
+		least := c.view.leastConnect()
+		return c.silentWhileLate(func(netip.Addr) time.Duration { return least })
 	},
 }
 
