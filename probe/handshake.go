@@ -78,6 +78,8 @@ func (h Host) STUN(ctx context.Context, ep netip.AddrPort, name string) (measure
 func handshake(ctx context.Context, conn net.Conn, name string, exchange func(*measurements.Handshake) error) measurements.Observation {
 	under := conn
 	wire, transport := underneath(&under)
+	wire.sip()
+	wire.boundFrom(wire.Traffic())
 	s := beginOn(measurements.AppHandshake, transport, wire, name)
 	var h measurements.Handshake
 	err := survived(func() error { return exchange(&h) })

@@ -70,7 +70,7 @@ func HTTP(ctx context.Context, conn net.Conn, in HTTPInput) measurements.Observa
 	if transport == "tls" {
 		x.scheme = "https"
 	}
-	err := x.over(ctx, conn)
+	err := x.over(ctx, x.shorten(conn, wire))
 	s.stop()
 	_ = conn.Close()
 	o := s.end(wire, ended(ctx, x.cause(err, wire.Traffic().Err)))
@@ -122,6 +122,7 @@ type exchange struct {
 	begun  atomic.Bool // the answer's first byte is here
 	seen   measurements.HTTP
 	meter  io.Writer // is told of the body as it comes; may be nil
+	curt   *curt     // nil: as much is read as is wanted
 }
 
 // errSpent ends an attempt to connect once more: a step is one connection.
@@ -152,7 +153,7 @@ func (x *exchange) over(ctx context.Context, conn net.Conn) error {
 		return err
 	}
 	defer client.Close()
-	return x.answer(client.RoundTrip(req))
+	return x.enough(req, x.answer(client.RoundTrip(req)))
 }
 
 // request is what a browser would ask, without its many fields.

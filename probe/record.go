@@ -53,6 +53,8 @@ type Conn struct {
 	kept []byte // read by Settle, for the next reader
 	info *measurements.TCPInfo
 
+	hunger appetite
+
 	withHops func([]byte) (n, hops int, err error) // reads a datagram with its hop limit; nil: nobody asked
 	hops     int                                   // of the last datagram; 0: not known
 }
@@ -86,11 +88,16 @@ func (c *Conn) Read(b []byte) (int, error) {
 
 // receive reads from the network.
 func (c *Conn) receive(b []byte) (int, error) {
-	n, hops, err := c.read(b)
+	room := c.room(len(b))
+	if room == 0 && len(b) > 0 {
+		return 0, errBound()
+	}
+	n, hops, err := c.read(b[:room])
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hops = hops
 	if n > 0 {
+		c.hunger.left -= n
 		c.seen.Received += int64(n)
 		c.seen.Reads++
 		c.seen.LastRead = time.Now()
@@ -110,6 +117,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 		if c.seen.Writes == 0 {
 			c.seen.FirstWrite = now
 		}
+		c.hunger.left -= n
 		c.seen.Sent += int64(n)
 		c.seen.Writes++
 		keep(c.datagrams, b[:n], &c.seen.FirstSent, &c.seen.DatagramsSent)

@@ -21,6 +21,9 @@ func WebSocket(ctx context.Context, conn *tls.Conn, in app.UpgradeInput, verifie
 	in.UserAgent = UserAgent
 	under := net.Conn(conn)
 	wire, transport := underneath(&under)
+	wire.sip()
+	before := wire.Traffic()
+	in.Answered = func() { wire.boundFrom(before) } // before it, a record of TLS is read to its end, for it can't be read in part
 	s := beginOn(measurements.HTTPExchange, transport, wire, in.Host)
 	h := measurements.HTTP{Method: http.MethodGet, Path: in.Path, Verified: verified, Proto: "http/1.1", Status: http.StatusSwitchingProtocols}
 	var ws *app.WebSocket

@@ -4,7 +4,10 @@
 // the tests are here too, written beside the questions they answer.
 package app
 
-import "fmt"
+import (
+	"fmt"
+	"net/http"
+)
 
 // Imposter says that the peer speaks the app's protocol and cannot prove that it is the app.
 type Imposter struct{ Reason string }
@@ -32,9 +35,13 @@ func (e *Refused) Error() string {
 	return fmt.Sprintf("refused by the app's transport: code %d", e.Code)
 }
 
-// NotUpgraded says that an HTTP answer came instead of 101 to a WebSocket upgrade.
+// NotUpgraded says that an HTTP answer came to a WebSocket upgrade, and no WebSocket: another status than 101, or a 101
+// whose header is longer than we read.
 type NotUpgraded struct{ Status int }
 
 func (e *NotUpgraded) Error() string {
+	if e.Status == http.StatusSwitchingProtocols {
+		return "no WebSocket: a header longer than we read"
+	}
 	return fmt.Sprintf("no WebSocket: HTTP status %d instead of 101", e.Status)
 }

@@ -50,10 +50,6 @@ type MTProtoAnswer struct {
 	Sent, Received int
 }
 
-// mostOfMTProto is read of a peer. Its two answers have about 750 bytes, and 64 for each key it may add;
-// HTTP's fields come on top. Chosen by us.
-const mostOfMTProto = 2 << 10
-
 // mostKeys bounds the list of fingerprints that is looked at. Chosen by us: servers name one to five.
 const mostKeys = 16
 
@@ -68,7 +64,7 @@ const mostKeys = 16
 // no deadline afterwards. Source: core.telegram.org/mtproto/auth_key.
 func MTProto(ctx context.Context, conn net.Conn, in MTProtoInput) (MTProtoAnswer, error) {
 	defer obey(ctx, conn)()
-	t := tapped(conn, mostOfMTProto)
+	t := measured(conn)
 	x := &mtprotoExchange{in: in, tap: t, framing: newFraming(in.Transport, t, in)}
 	err := x.run()
 	x.answer.Sent, x.answer.Received = t.sent, t.received

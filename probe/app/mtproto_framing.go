@@ -43,7 +43,7 @@ func newFraming(t Transport, conn net.Conn, in MTProtoInput) framing {
 	case PaddedIntermediate:
 		return &lengths{conn: whole, greeting: bytes.Repeat([]byte{tagPadded}, 4), pads: true}
 	case OverHTTP:
-		return &posts{conn: conn, in: bufio.NewReader(conn), host: in.Host}
+		return &posts{conn: conn, in: bufio.NewReaderSize(conn, readAhead), host: in.Host}
 	case Obfuscated:
 		return &lengths{conn: obfuscate(conn, in.DC), pads: true}
 	}
@@ -151,21 +151,29 @@ func (f *posts) send(packet []byte) error {
 	return err
 }
 
+// because is what an answer without a head means.
+func (f *posts) because(err error) error {
+	if t, ok := f.conn.(*tap); ok {
+		return t.because("no HTTP answer", "HTTP/")
+	}
+	return err
+}
+
 func (f *posts) receive() ([]byte, error) {
+	status, err := peekStatus(f.in)
+	switch {
+	case err != nil:
+		return nil, f.because(err)
+	case slices.Contains(transportErrors, status):
+		return nil, &Refused{Code: -int32(status)} // three digits; what comes behind them is not wanted
+	case status != http.StatusOK:
+		return nil, &NotSpoken{Reason: fmt.Sprintf("HTTP status %d", status)}
+	}
 	answer, err := http.ReadResponse(f.in, &http.Request{Method: http.MethodPost})
 	if err != nil {
-		if t, ok := f.conn.(*tap); ok {
-			return nil, t.because("no HTTP answer", "HTTP/")
-		}
-		return nil, err
+		return nil, f.because(err)
 	}
 	defer answer.Body.Close()
-	if slices.Contains(transportErrors, answer.StatusCode) {
-		return nil, &Refused{Code: -int32(answer.StatusCode)}
-	}
-	if answer.StatusCode != http.StatusOK {
-		return nil, &NotSpoken{Reason: fmt.Sprintf("HTTP status %d", answer.StatusCode)}
-	}
 	packet, err := io.ReadAll(io.LimitReader(answer.Body, mostPacket+1))
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -18,9 +18,13 @@ const (
 	stunLast     = 16 * stunRTO // the wait after the last request
 )
 
-// mostOfStrangers is how many datagrams that are no answer we read. Chosen by us: as many as an
-// injector or another program could plausibly send, and no more than a flood must cost.
-const mostOfStrangers = 16
+// mostOfStrangers and mostFromStrangers are how many datagrams that are no answer we read, and how many bytes of them
+// end it. Chosen by us: more than an injector or another program would plausibly send, and so few that a flood costs
+// no more than the 3 kB of an app's handshake, with one datagram over the bound.
+const (
+	mostOfStrangers   = 8
+	mostFromStrangers = 512
+)
 
 // STUNAnswer is what a server of STUN let us measure.
 type STUNAnswer struct {
@@ -42,7 +46,7 @@ type STUNAnswer struct {
 // so that what comes is from the server or from who claims to be it.
 //
 // It fails with *Refused and the error code of section 14.8 for an error response, and with *NotSpoken
-// when nothing but strange datagrams came until the end, or 16 of them: one that is not the answer is no
+// when nothing but strange datagrams came until the end, or more of them than we read: one that is not the answer is no
 // answer, as section 6.3 has it, and the right one may come yet. Its FirstBytes are 20 at most, which is
 // a header: no attribute is kept, for one of them is the volunteer's address. Everything else is the
 // connection's own error, an ICMP error among them; a timeout where ctx ended, or 39.5 s went by. The
@@ -100,8 +104,8 @@ func (t *stunTransaction) await(ctx context.Context, conn net.Conn, until time.T
 	if ctx.Err() != nil { // obey may have set its deadline before ours
 		_ = conn.SetReadDeadline(past)
 	}
-	// What is longer than a frame of Ethernet is cut here, and so no message: section 6.1 wants less.
-	var b [1500]byte
+	// What is longer than a path of IPv6 has to pass is cut here, and so no message: section 6.1 wants less.
+	var b [1280]byte
 	for {
 		n, err := conn.Read(b[:])
 		if err != nil {
@@ -116,7 +120,7 @@ func (t *stunTransaction) await(ctx context.Context, conn net.Conn, until time.T
 		if t.stranger == nil {
 			t.stranger = &NotSpoken{Reason: reason, FirstBytes: append([]byte(nil), b[:min(n, stunHeader)]...)}
 		}
-		if t.strangers++; t.strangers == mostOfStrangers {
+		if t.strangers++; t.strangers == mostOfStrangers || t.Received > mostFromStrangers {
 			return t.stranger
 		}
 	}

@@ -14,11 +14,11 @@ import (
 	"strings"
 )
 
-// Bounds of what a peer can make us read. Chosen by us: an app's first exchange is a kilobyte or two.
+// Bounds of what a client can make a server of ours carry, and of a frame. Chosen by us: an app's first exchange is a
+// kilobyte or two.
 const (
-	mostOfUpgrade   = 16 << 10 // the HTTP answer
-	mostOfWebSocket = 64 << 10 // everything, the HTTP answer included
-	readAhead       = 1 << 10  // what may be read behind a header: a page is not wanted
+	mostOfRequest   = 16 << 10
+	mostOfWebSocket = 64 << 10 // everything, the request included
 )
 
 // UpgradeInput says which WebSocket to ask for. Its fields go into HTTP lines as they are: they come
@@ -28,6 +28,7 @@ type UpgradeInput struct {
 	Origin     string // empty: left out
 	Protocol   string // the subprotocol; empty: none is offered
 	UserAgent  string // empty: left out
+	Answered   func() // if set, is called once the answer's status is known
 }
 
 // WebSocket is a WebSocket (RFC 6455) as a stream: Read gives the bytes of binary messages as they
@@ -35,8 +36,9 @@ type UpgradeInput struct {
 // those of the connection under it. Neither half may be used by two goroutines, and both must not be
 // used at the same time: reading answers pings.
 //
-// Read fails with *NotSpoken for what no WebSocket server sends, and for more than 64 KiB in all; with
-// *Refused and the status code of section 7.4 when the peer closes by a close frame.
+// Read fails with *NotSpoken for what no WebSocket server sends, and for more than an app's first exchange takes,
+// both ways and answers to pings included; with *Refused and the status code of section 7.4 when the peer closes by a
+// close frame.
 type WebSocket struct {
 	net.Conn // a tap
 	in       *bufio.Reader
@@ -55,7 +57,8 @@ func (w *WebSocket) NetConn() net.Conn {
 }
 
 // Upgrade asks for a WebSocket on a connection, in HTTP/1.1. It fails with *NotUpgraded when the
-// answer is another one than 101, and with *NotSpoken when it is no HTTP, or a 101 that does not know
+// answer is another one than 101, of which nothing behind the status line is waited for, or a 101 with a header that
+// would make more than 3 kB of the exchange; and with *NotSpoken when it is no HTTP, or a 101 that does not know
 // our key. The caller closes conn; it has no deadline afterwards. RFC 6455, section 4.1.
 func Upgrade(ctx context.Context, conn net.Conn, in UpgradeInput) (*WebSocket, error) {
 	defer obey(ctx, conn)()
@@ -64,7 +67,7 @@ func Upgrade(ctx context.Context, conn net.Conn, in UpgradeInput) (*WebSocket, e
 
 // upgrade is Upgrade for callers that obey a context already.
 func upgrade(conn net.Conn, in UpgradeInput) (*WebSocket, error) {
-	t := tapped(conn, mostOfUpgrade)
+	t := measured(conn)
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:]) // never fails
 	key := base64.StdEncoding.EncodeToString(nonce[:])
@@ -72,18 +75,49 @@ func upgrade(conn net.Conn, in UpgradeInput) (*WebSocket, error) {
 		return nil, err
 	}
 	w := &WebSocket{Conn: t, in: bufio.NewReaderSize(t, readAhead), client: true}
-	answer, err := http.ReadResponse(w.in, &http.Request{Method: http.MethodGet}) //nolint:bodyclose // closing would read the body to its end
+	status, err := peekStatus(w.in)
 	if err != nil {
 		return nil, t.because("no HTTP answer", "HTTP/")
 	}
-	if answer.StatusCode != http.StatusSwitchingProtocols {
-		return nil, &NotUpgraded{Status: answer.StatusCode}
+	if in.Answered != nil {
+		in.Answered()
+	}
+	if status != http.StatusSwitchingProtocols {
+		return nil, &NotUpgraded{Status: status}
+	}
+	answer, err := http.ReadResponse(w.in, &http.Request{Method: http.MethodGet}) //nolint:bodyclose // a 101 has none
+	switch {
+	case err != nil && t.enough():
+		return nil, &NotUpgraded{Status: status} // an answer, and we do not read on
+	case err != nil:
+		return nil, t.because("no HTTP answer", "HTTP/")
 	}
 	if reason := unfit(answer.Header, key, in.Protocol); reason != "" {
 		return nil, t.notSpoken(reason)
 	}
-	t.left = mostOfWebSocket - t.received
+	t.left = mostOfHandshake // of what is spoken inside: that is a handshake of its own
 	return w, nil
+}
+
+// peekStatus gives the status of an HTTP answer and takes nothing from the reader. Where the line is longer than what is
+// read ahead, its beginning says it.
+func peekStatus(in *bufio.Reader) (int, error) {
+	for {
+		_, err := in.Peek(min(in.Buffered()+1, in.Size()))
+		came, _ := in.Peek(in.Buffered())
+		line, _, whole := bytes.Cut(came, []byte("\n"))
+		if whole || len(came) == in.Size() {
+			said := append(bytes.TrimRight(bytes.Clone(line), "\r"), "\r\n\r\n"...)
+			answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(said)), nil) //nolint:bodyclose // there is none
+			if err != nil {
+				return 0, err
+			}
+			return answer.StatusCode, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
 }
 
 // because gives the error of reading where there was one and what came could still have become what we
@@ -154,7 +188,7 @@ func acceptKey(key string) string {
 // AcceptWebSocket is the server's half of Upgrade, for the emulated internet: it takes the first
 // subprotocol that is offered. The caller closes conn. Section 4.2.
 func AcceptWebSocket(conn net.Conn) (*WebSocket, error) {
-	t := tapped(conn, mostOfUpgrade)
+	t := tapped(conn, mostOfRequest)
 	in := bufio.NewReader(t)
 	request, err := http.ReadRequest(in)
 	if err != nil {
@@ -165,7 +199,7 @@ func AcceptWebSocket(conn net.Conn) (*WebSocket, error) {
 
 // TakeWebSocket is the same for a request that was read already; in is what the rest is read from.
 func TakeWebSocket(conn net.Conn, in *bufio.Reader, request *http.Request) (*WebSocket, error) {
-	return take(tapped(conn, mostOfUpgrade), in, request)
+	return take(tapped(conn, mostOfRequest), in, request)
 }
 
 func take(t *tap, in *bufio.Reader, request *http.Request) (*WebSocket, error) {

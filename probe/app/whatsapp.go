@@ -23,12 +23,6 @@ var WhatsAppRoot = [32]byte{
 // handshake, too. Source: socket/constants.go of whatsmeow.
 const whatsAppHeader = "WA\x06\x03"
 
-// mostOfWhatsApp is what a handshake may cost from "WA" on, both ways, frames of WebSocket included.
-// Chosen by us: one costs some 500 bytes. HTTP before it costs about as much, but has the wider bound of
-// Upgrade: Meta's edge adds headers as it likes, and an answer that we did not read to its end we could
-// not tell from a stranger's.
-const mostOfWhatsApp = 3 << 10
-
 // WhatsAppInput says how to speak, and whom to believe.
 type WhatsAppInput struct {
 	WebSocket *UpgradeInput // nil: on the connection itself
@@ -58,13 +52,13 @@ type WhatsAppAnswer struct {
 //
 // It fails with *Imposter when a server hello does not decrypt or its chain does not hold, and with
 // *NotSpoken when the answer is no server hello, or one with fields that this version does not know
-// and that it cannot verify: that would be a newer handshake; or when the peer goes on beyond 3 KiB both
-// ways, HTTP not counted. WebSocket fails as Upgrade and Read do.
+// and that it cannot verify: that would be a newer handshake; or when the peer goes on beyond 2,150 bytes both
+// ways, HTTP not counted; an honest one takes some 500. WebSocket fails as Upgrade and Read do.
 // Everything else is the connection's own error; a timeout where ctx ended. The caller closes conn; it
 // has no deadline afterwards. Sources: Noise, revision 34; handshake.go and socket/ of whatsmeow.
 func WhatsApp(ctx context.Context, conn net.Conn, in WhatsAppInput) (WhatsAppAnswer, error) {
 	defer obey(ctx, conn)()
-	m := &meter{Conn: conn, left: mostOfWhatsApp}
+	m := &meter{Conn: conn, left: mostOfHandshake}
 	answer, err := in.exchange(m)
 	answer.Sent, answer.Received = m.sent, m.received
 	return answer, err
@@ -72,14 +66,14 @@ func WhatsApp(ctx context.Context, conn net.Conn, in WhatsAppInput) (WhatsAppAns
 
 // exchange does the two messages.
 func (in WhatsAppInput) exchange(m *meter) (WhatsAppAnswer, error) {
-	t := tapped(m, mostOfWhatsApp)
+	t := measured(m)
 	if in.WebSocket != nil {
-		m.left = mostOfUpgrade + mostOfWhatsApp
+		m.left = 2 * mostOfHandshake
 		w, err := upgrade(m, *in.WebSocket)
 		if err != nil {
 			return WhatsAppAnswer{}, err
 		}
-		m.left = mostOfWhatsApp
+		m.left = mostOfHandshake
 		t.Conn = w
 	}
 	n := newNoise([]byte(whatsAppHeader), newKey())
