@@ -3,7 +3,11 @@ package probe
 import (
 	"crypto/tls"
 	"encoding/binary"
+	"fmt"
+	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -12,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/hello"
 	"github.com/telltale-probe/telltale/probe/kerneltest"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
@@ -50,6 +55,46 @@ func TestKernelHops(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What a hop scan sends is what the list of a target says: to the name that died, whatever is spoken behind it, and to a
+// neutral one in its place. Behind its SYNs with a hop limit there is nothing.
+func TestHopsSendWhatIsListed(t *testing.T) {
+	t.Parallel()
+	form := func(records []byte) string {
+		message, whole, err := hello.FromRecords(records)
+		if err != nil || !whole {
+			t.Fatalf("no hello: %x, %v", records, err)
+		}
+		h, err := hello.Parse(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ja4, err := hello.JA4(message, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(ja4, h.ALPN, h.ServerName, len(records))
+	}
+	heard := make(chan string, 1)
+	ep := speaking(t, func(c net.Conn) {
+		b := make([]byte, 4096)
+		n, _ := c.Read(b)
+		heard <- form(b[:n])
+	})
+	anywhere := Host{Dial: (&net.Dialer{}).DialContext}
+	if _, err := anywhere.hello(within(t, patient), ep, site, usualLimit); err != nil {
+		t.Fatal(err)
+	}
+	sent := <-heard
+	for _, w := range []Probe{ProbeTLS, ProbeHTTPS, ProbeWSS, ProbeLEGY} {
+		listed := slices.ContainsFunc(Tape(t.Context(), Target{Hosts: []string{site}, Probes: []Probe{w}, Path: "/"}), func(m Message) bool {
+			return strings.HasPrefix(m.What, "ClientHello, small") && strings.Contains(m.What, "hop scan") && form(m.Bytes) == sent
+		})
+		if !listed {
+			t.Errorf("%s: sent and not listed: %s", w, sent)
+		}
 	}
 }
 

@@ -13,40 +13,41 @@ import (
 // bytesNote stands before the list.
 const bytesNote = `What telltale sends, byte by byte, made by the very code that measures; nothing
 was sent for this list. Client randoms, keys, nonces, identifiers of
-transactions and times are fresh in every message. Control N sends the same
-with a neutral name, and asks for "/". What is inside TLS and QUIC is shown in
-clear, in the form of HTTP/1.1. A lost DNS query is sent twice more, without
-its EDNS0 record. Nothing of an account, and nothing that tells one volunteer
-from another, is in any of it.
+transactions, padding that looks like chance and times are fresh in every
+message. All that can be sent is here, what is opt-in or sent on suspicion too;
+most rounds send less.
+
+Control N sends the same with a neutral name, the target's own or a random one
+under example.com, and asks for "/" in a plain request; beside a transfer of the
+target's object it asks for that object. The hop scan (network.locate) sends
+hellos that expire on the way, and SYNs, with nothing in them. Datagrams that
+nobody answers are sent again.
+
+What is inside TLS, QUIC and WebSocket is shown in clear, and without frames;
+requests in the form of HTTP/1.1. Not shown is what only answers a peer: how a
+handshake goes on behind its hello, acknowledgements, alerts and closes, the
+echo of a WebSocket's ping. Nor is what this program says as a server, to who
+asks for its page, its metrics or its word as a reference or a helper.
+
+Nothing of an account, and nothing that tells one volunteer from another, is in
+any of it; but what you have pushed to a receiver of your own bears a random id.
 `
 
-// printBytes lists every message to every target of the apps.
-func printBytes(t terminal, apps []probe.App) {
+// printBytes lists every message that rounds of a configuration send; of a single app, those to its targets.
+func printBytes(t terminal, cfg *config.Config, apps []probe.App, alone bool) {
 	_, _ = fmt.Fprint(t.out, bytesNote)
-	for _, app := range apps {
-		for _, target := range app.Targets {
-			printMessages(t, app.ID+" "+target.ID, probe.Tape(context.Background(), target))
+	plan := &probe.Plan{Apps: apps}
+	if !alone {
+		plan.Controls, plan.Placebo, plan.Trusted = cfg.Controls, cfg.Placebo, cfg.Trusted
+		if cfg.System != nil {
+			plan.System = []probe.Resolver{*cfg.System}
+		}
+		if cfg.Reference.URL != "" {
+			plan.Reference = &probe.Reference{URL: cfg.Reference.URL}
 		}
 	}
-}
-
-// printBytesBeside lists what is sent beside that: to neutral hosts, placebos, resolvers and the reference vantage.
-func printBytesBeside(t terminal, cfg *config.Config) {
-	ctx := context.Background()
-	for _, n := range cfg.Controls {
-		printMessages(t, "neutral host "+n.Host, probe.TapeControl(ctx, n))
-	}
-	for _, target := range cfg.Placebo.Targets {
-		printMessages(t, "placebo "+target.ID, probe.Tape(ctx, target))
-	}
-	asked := cfg.Controls[0].Host // any name is asked in the same way
-	own := append(probe.TapeIdentity(ctx), probe.TapeResolver(ctx, probe.Resolver{URL: "tcp://192.0.2.53"}, asked)...)
-	printMessages(t, "the machine's own resolver, beside the queries above; over TCP where a name fails, here "+asked, own)
-	for _, r := range cfg.Trusted {
-		printMessages(t, "resolver "+r.URL+", where a name fails, here "+asked, append(probe.TapeResolver(ctx, r, asked), probe.TapeRecord(ctx, r, asked)...))
-	}
-	if cfg.Reference.URL != "" {
-		printMessages(t, "reference vantage", probe.TapeReference(ctx, probe.Reference{URL: cfg.Reference.URL}))
+	for _, s := range plan.Tape(context.Background()) {
+		printMessages(t, s.To, s.Messages)
 	}
 }
 

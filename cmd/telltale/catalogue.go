@@ -31,10 +31,7 @@ func (k catalogueCmd) Run(c *cli, t terminal) error {
 		return err
 	}
 	if k.Bytes {
-		printBytes(t, apps)
-		if k.App == "" {
-			printBytesBeside(t, cfg)
-		}
+		printBytes(t, cfg, apps, k.App != "")
 		return nil
 	}
 	for _, app := range apps {

@@ -60,8 +60,12 @@ func (n *Network) impersonate(c *conn, page string, expired bool) {
 	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(time.Minute)) // no client takes longer
 	s := tls.Server(c, &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) { return n.disguise(c.flow, h, expired) }})
-	if _, err := http.ReadRequest(bufio.NewReader(s)); err != nil {
+	request, err := http.ReadRequest(bufio.NewReader(s))
+	if err != nil {
 		return
+	}
+	if n.heard != nil {
+		n.heard(request)
 	}
 	_, _ = s.Write([]byte(page))
 	_ = s.Close()

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
@@ -44,7 +45,8 @@ type Network struct {
 	roams     time.Duration // since start; 0 never
 	port      uint16
 	forger    *certifier
-	clock     time.Duration // how far the world's clocks are ahead of the vantage's
+	heard     func(*http.Request) // of boxes that answer in a server's place; may be nil
+	clock     time.Duration       // how far the world's clocks are ahead of the vantage's
 }
 
 // The vantage's own addresses. 192.0.2.0/24 and 2001:db8::/32 are for documentation (RFC 5737, RFC 3849).

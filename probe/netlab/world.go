@@ -44,7 +44,7 @@ type Options struct {
 	Tunnel bool
 	// Own is what tells who the volunteer is, beside what every world's vantage has (Home).
 	Own privacy.Own
-	// Heard, if set, is told of every request that a server gets, in clear or out of TLS and QUIC. It leaves the body
+	// Heard, if set, is told of every request that a server or an interception gets, in clear or out of TLS and QUIC. It leaves the body
 	// alone; requests come side by side.
 	Heard func(*http.Request)
 	// Roams, if set, is when the vantage moves to another network (Network.Roam).
@@ -130,7 +130,7 @@ func New(o Options) (*World, error) {
 
 	w := &World{network: NewNetwork(o.Seed), trust: trust, private: private, pins: o.Pinned, zone: p.zone, isp: p.machines[o.Resolver].dns, book: p.book, jitter: o.Jitter}
 	w.alive, w.end = context.WithCancel(context.Background())
-	w.network.clock, w.network.nat64 = o.Clock, o.NAT64
+	w.network.clock, w.network.nat64, w.network.heard = o.Clock, o.NAT64, o.Heard
 	w.configure(o, p)
 	for _, m := range w.machines {
 		if err := m.start(w.network); err != nil {

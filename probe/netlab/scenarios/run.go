@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"testing"
@@ -30,6 +31,11 @@ type Lab struct {
 	// (rules first; 0 none): the mutation tests show that verdicts depend on them.
 	Without     map[measurements.Control]bool
 	WithoutRule int
+
+	// Listen, if set, is handed a scenario's plan before its first round, and may stand between it and the world. Heard, if
+	// set, is told of every request that a server or a box gets, in clear or out of TLS and QUIC.
+	Listen func(*probe.Plan)
+	Heard  func(*http.Request)
 }
 
 // Gate is the name under which Lab.Without switches off the gate.
@@ -89,6 +95,9 @@ func (l *Lab) run(s *Scenario) (*Result, error) {
 	}
 	if far != nil {
 		plan.Reference, plan.AskHelper = far.ask(), far.helper != nil
+	}
+	if l.Listen != nil {
+		l.Listen(plan)
 	}
 	result := &Result{Scenario: s, History: &measurements.History{}}
 	for i := range max(s.Rounds, 1) {
@@ -187,6 +196,7 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 	o := netlab.Options{
 		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.gate(s), Trusted: l.Trusted, Seed: 1, Access: access,
 		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s), Offers: s.Offers, Tunnel: s.Tunnel, Pinned: s.Pinned, Stub: s.Stub, NAT64: s.NAT64,
+		Heard: l.Heard,
 	}
 	if o.Roams, err = s.roams(); err != nil {
 		return nil, err

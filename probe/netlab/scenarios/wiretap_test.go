@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +26,8 @@ type message struct{ form, name string }
 
 // wiretap hears all that a plan sends.
 type wiretap struct {
+	loses func(*dns.Msg) bool // questions over UDP that get lost; nil: none
+
 	mu       sync.Mutex
 	flows    []*tapped
 	requests []message
@@ -32,6 +36,7 @@ type wiretap struct {
 // tapped is a connection whose writes are kept.
 type tapped struct {
 	net.Conn
+	loses  func(*dns.Msg) bool
 	mu     sync.Mutex
 	writes [][]byte
 }
@@ -40,30 +45,58 @@ func (c *tapped) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	c.writes = append(c.writes, bytes.Clone(b))
 	c.mu.Unlock()
+	var q dns.Msg
+	if c.loses != nil && c.RemoteAddr().Network() == "udp" && q.Unpack(b) == nil && c.loses(&q) {
+		return len(b), nil
+	}
 	return c.Conn.Write(b)
 }
 
-// on puts the tap on a host.
-func (w *wiretap) on(h probe.Host) probe.Host {
-	dial := h.Dial
-	h.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+// hops are what the emulated kernel does for datagrams.
+type hops interface {
+	SetHopLimit(int) error
+	ErrorSender() (netip.Addr, bool)
+}
+
+// on puts the tap on a plan's host.
+func (w *wiretap) on(p *probe.Plan) {
+	dial := p.Host.Dial
+	p.Host.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		c := &tapped{Conn: conn}
+		c := &tapped{Conn: conn, loses: w.loses}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.flows = append(w.flows, c)
+		if h, ok := conn.(hops); ok {
+			return struct {
+				*tapped
+				hops
+			}{c, h}, nil
+		}
 		return c, nil
 	}
-	return h
 }
 
 func (w *wiretap) hear(r *http.Request) {
+	forms := requestForms(r)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.requests = append(w.requests, requestForm(r))
+	w.requests = append(w.requests, forms...)
+}
+
+// requestForms are a request's and, of a question over HTTPS, that of the question, which can be read once more.
+func requestForms(r *http.Request) []message {
+	if r.Header.Get("Content-Type") != "application/dns-message" {
+		return []message{requestForm(r)}
+	}
+	question, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(question))
+	inside := plainForm(question, 0)
+	inside.form = strings.Replace(inside.form, "dns over UDP", "dns over HTTPS", 1)
+	return []message{requestForm(r), inside}
 }
 
 // messages are the forms of all that was sent.
@@ -80,6 +113,10 @@ func (w *wiretap) messages() map[message]bool {
 			out[m] = true // what follows is enciphered, and heard at the other end
 		} else {
 			for i, b := range c.writes {
+				if r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b))); err == nil && r.Method != http.MethodPost {
+					out[requestForm(r)] = true
+					continue
+				}
 				out[plainForm(b, i)] = true
 			}
 		}
@@ -108,7 +145,30 @@ func helloForm(writes [][]byte) (m message, ok bool) {
 		return m, false
 	}
 	ja4, _ := hello.JA4(msg, quic)
-	return message{fmt.Sprintf("%s hello %s %v", kind, ja4, h.ALPN), h.ServerName}, true
+	return message{fmt.Sprintf("%s hello %s %v %s", kind, ja4, h.ALPN, settled(msg)), h.ServerName}, true
+}
+
+// settled is what is the same in every hello of a shape (RFC 8446, section 4.1.2): all but the random, the session's id, the
+// name, the keys, of which the length stays, and QUIC's parameters, which quic-go shuffles.
+func settled(msg []byte) string {
+	const fixed, serverName, keyShare, quicParameters = 4 + 2 + 32, 0, 51, 57
+	at := fixed + 1 + int(msg[fixed])                // the session's id
+	at += 2 + int(binary.BigEndian.Uint16(msg[at:])) // ciphers
+	at += 1 + int(msg[at])                           // compression
+	out := fmt.Sprintf("%x", msg[fixed+1+int(msg[fixed]):at])
+	for rest := msg[at+2:]; len(rest) >= 4; {
+		kind, length := binary.BigEndian.Uint16(rest), int(binary.BigEndian.Uint16(rest[2:]))
+		switch body := rest[4 : 4+length]; kind {
+		case serverName, quicParameters:
+			out += fmt.Sprintf(" %d", kind)
+		case keyShare:
+			out += fmt.Sprintf(" %d of %d", kind, length)
+		default:
+			out += fmt.Sprintf(" %d=%x", kind, body)
+		}
+		rest = rest[4+length:]
+	}
+	return out
 }
 
 // plainForm reads what is sent in clear: the nth message of its connection.
@@ -118,9 +178,7 @@ func plainForm(b []byte, nth int) message {
 		return message{fmt.Sprintf("version ping of %d bytes", len(b)), ""}
 	case bytes.HasPrefix(b, []byte("POST /api ")):
 		return message{"mtproto over HTTP", ""}
-	case bytes.HasPrefix(b, []byte("GET ")):
-		return message{"request in clear", ""} // heard at the other end
-	case bytes.HasPrefix(b, []byte("WA")):
+	case bytes.HasPrefix(b, []byte("WA\x06\x03")): // a query may begin with the first two
 		return message{fmt.Sprintf("noise hello of %d bytes", len(b)), ""}
 	case len(b) >= 20 && bytes.Equal(b[:2], []byte{0, 1}) && bytes.Equal(b[4:8], []byte{0x21, 0x12, 0xa4, 0x42}):
 		return message{fmt.Sprintf("stun % x", append(b[:8:8], b[20:]...)), ""}
@@ -162,11 +220,24 @@ func requestForm(r *http.Request) message {
 	if err != nil {
 		host = r.Host
 	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		host = "an address"
+	}
 	return message{fmt.Sprintf("%s %s {%s}", r.Method, r.URL.RequestURI(), strings.Join(fields, "; ")), host}
 }
 
 // listed are the forms of a list.
-func listed(list []probe.Message) map[message]bool {
+func listed(sections []probe.Section) *list {
+	out := &list{map[message]bool{}, map[string]bool{}, map[string]bool{}}
+	for _, s := range sections {
+		for m := range formsOf(s.Messages) {
+			out.all[m], out.forms[m.form], out.names[m.name] = true, true, true
+		}
+	}
+	return out
+}
+
+func formsOf(list []probe.Message) map[message]bool {
 	out := map[message]bool{}
 	for i := 0; i < len(list); i++ {
 		m, datagrams := list[i], [][]byte{list[i].Bytes}
@@ -181,13 +252,13 @@ func listed(list []probe.Message) map[message]bool {
 		if strings.Contains(m.What, "req_DH_params") {
 			nth = 1
 		}
-		form := plainForm(m.Bytes, nth)
-		if r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(m.Bytes))); err == nil && form.form != "mtproto over HTTP" {
-			if out[requestForm(r)] = true; !strings.Contains(m.What, "in clear") {
-				continue
+		if r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(m.Bytes))); err == nil && !bytes.HasPrefix(m.Bytes, []byte("POST /api ")) {
+			for _, form := range requestForms(r) {
+				out[form] = true
 			}
+			continue
 		}
-		out[form] = true
+		out[plainForm(m.Bytes, nth)] = true
 	}
 	return out
 }
