@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -28,10 +29,15 @@ const (
 // roots or the given ones: what an employer or a state has put into the machine's own store does not count.
 // Errors hold no address, ours or another.
 func (o Outlet) Transport() http.RoundTripper {
+	return outlet{o.through((&net.Dialer{Timeout: outletConnect}).DialContext)}
+}
+
+// through is the transport over connections that dial opens.
+func (o Outlet) through(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
 	roots := mozilla().Clone()
 	roots.AppendCertsFromPEM(o.Roots)
 	t := &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: outletConnect}).DialContext,
+		DialContext:         dial,
 		TLSClientConfig:     &tls.Config{RootCAs: roots, Certificates: o.Cert, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: outletHandshake,
 		IdleConnTimeout:     outletIdle,
@@ -41,7 +47,7 @@ func (o Outlet) Transport() http.RoundTripper {
 	if o.Proxy != nil {
 		t.Proxy = http.ProxyURL(o.Proxy)
 	}
-	return outlet{t}
+	return t
 }
 
 // outlet takes addresses out of errors: of our resolver, of our end of a connection.

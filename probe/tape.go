@@ -28,6 +28,11 @@ var taped = netip.MustParseAddrPort("192.0.2.1:443")
 // fields HTTP/2 and HTTP/3 send in their own form.
 func Tape(ctx context.Context, t Target) []Message {
 	tp := &tape{}
+	tp.ofTarget(ctx, t)
+	return tp.out
+}
+
+func (tp *tape) ofTarget(ctx context.Context, t Target) {
 	for _, name := range t.Hosts {
 		tp.resolve(ctx, name)
 	}
@@ -48,7 +53,6 @@ func Tape(ctx context.Context, t Target) []Message {
 			tp.exchange(ctx, t, hosts[0], w)
 		}
 	}
-	return tp.out
 }
 
 // named is what a probe says to a name.

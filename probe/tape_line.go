@@ -16,44 +16,39 @@ type Section struct {
 // Tape lists all that rounds of the plan send, in sections, as Tape does it of a target: to the targets of its apps, then
 // to whom it asks beside them, if it asks anybody. Nothing leaves the process.
 func (p *Plan) Tape(ctx context.Context) (out []Section) {
-	add := func(to string, messages []Message) { out = append(out, Section{to, messages}) }
+	tp := &tape{under: p.System}
+	add := func(to string, tape func()) {
+		tp.out = nil
+		tape()
+		out = append(out, Section{to, tp.out})
+	}
 	for _, a := range p.Apps {
 		for _, t := range a.Targets {
-			add(a.ID+" "+t.ID, Tape(ctx, t))
+			add(a.ID+" "+t.ID, func() { tp.ofTarget(ctx, t) })
 		}
 	}
 	for _, c := range p.Controls {
-		tp := &tape{}
-		tp.ofControl(ctx, c)
-		add("neutral host "+c.Host, tp.out)
+		add("neutral host "+c.Host, func() { tp.ofControl(ctx, c) })
 	}
 	for _, t := range p.Placebo.Targets {
-		add("placebo "+t.ID, Tape(ctx, t))
+		add("placebo "+t.ID, func() { tp.ofTarget(ctx, t) })
 	}
 	if len(p.Controls) == 0 {
 		return out
 	}
-	asked, under := p.Controls[0].Host, &tape{} // any name is asked in the same way
-	systems := []*Resolver{nil}
-	if len(p.System) > 0 {
-		systems = nil
-		for i := range p.System {
-			systems = append(systems, &p.System[i])
+	name := p.Controls[0].Host // any is asked in the same way
+	for _, r := range tp.asked() {
+		to := "the resolver under test"
+		if len(p.System) == 0 {
+			to += ", and those behind a stub"
 		}
+		add(to+", beside the queries above; any name is asked in the same way, here "+name, func() { tp.ofSystem(ctx, r, name) })
 	}
-	for _, r := range systems {
-		under.ofSystem(ctx, r, asked)
-	}
-	add("the resolver under test, and those behind a stub, beside the queries above; any name is asked in the same way, here "+asked, under.out)
 	for _, r := range p.Trusted {
-		tp := &tape{}
-		tp.ofTrusted(ctx, r, asked)
-		add("resolver "+r.URL+", where a name fails, here "+asked, tp.out)
+		add("resolver "+r.URL+", where a name fails, here "+name, func() { tp.ofTrusted(ctx, r, name) })
 	}
 	if p.Reference != nil {
-		tp := &tape{}
-		tp.ofReference(ctx, *p.Reference, p.Trusted)
-		add("reference vantage", tp.out)
+		add("reference vantage", func() { tp.ofReference(ctx, *p.Reference, p.Trusted) })
 	}
 	return out
 }

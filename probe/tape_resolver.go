@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -16,7 +17,7 @@ import (
 func (tp *tape) ofResolver(ctx context.Context, r Resolver, name string) {
 	tp.greetings(ctx, r, name)
 	for _, kind := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		tp.question(ctx, r, ", "+dns.TypeToString[kind], question{name: name, kind: kind, class: dns.ClassINET})
+		tp.asking(ctx, r, ", "+dns.TypeToString[kind], question{name: name, kind: kind, class: dns.ClassINET})
 	}
 }
 
@@ -24,7 +25,7 @@ func (tp *tape) ofResolver(ctx context.Context, r Resolver, name string) {
 // fails; and where it is asked over TLS, two hellos that ask whether that is let through.
 func (tp *tape) ofTrusted(ctx context.Context, r Resolver, name string) {
 	tp.ofResolver(ctx, r, name)
-	tp.question(ctx, r, ", HTTPS record (where TCP to a name fails)", recordOf(name))
+	tp.asking(ctx, r, ", HTTPS record (where TCP to a name fails)", recordOf(name))
 	u, err := url.Parse(r.URL)
 	if alpn := encryptedALPN(r); err == nil && len(alpn) > 0 {
 		tp.hello(ctx, u.Hostname(), measurements.Small, alpn, " (is encrypted DNS let through? after one with a neutral name)")
@@ -33,23 +34,20 @@ func (tp *tape) ofTrusted(ctx context.Context, r Resolver, name string) {
 }
 
 // ofSystem is what the resolver under test gets beside the queries for names: a question for its own name, and what is
-// asked where it fails for a name. nil is the machine's own.
-func (tp *tape) ofSystem(ctx context.Context, r *Resolver, name string) {
-	if r == nil {
-		r = &Resolver{URL: overUDP.URL}
-	}
-	ways := []Resolver{*r}
-	if tcp := overTCP(*r); tcp.URL != "" {
+// asked where it fails for a name.
+func (tp *tape) ofSystem(ctx context.Context, r Resolver, name string) {
+	ways := []Resolver{r}
+	if tcp := overTCP(r); tcp.URL != "" {
 		ways = append(ways, tcp)
 	}
 	for _, way := range ways {
-		tp.question(ctx, way, ": what the resolver calls itself", itsName)
+		tp.asking(ctx, way, ": what the resolver calls itself", itsName)
 	}
 	for _, way := range ways {
 		tp.ofResolver(ctx, way, name)
 	}
 	for _, kind := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		tp.question(ctx, *r, ", "+dns.TypeToString[kind]+", unchecked (where it says SERVFAIL)", question{name: name, kind: kind, class: dns.ClassINET, unchecked: true})
+		tp.asking(ctx, r, ", "+dns.TypeToString[kind]+", unchecked (where it says SERVFAIL)", question{name: name, kind: kind, class: dns.ClassINET, unchecked: true})
 	}
 }
 
@@ -64,6 +62,17 @@ func (tp *tape) greetings(ctx context.Context, r Resolver, name string) {
 		r.Addresses = []netip.Addr{taped.Addr()}
 	}
 	tp.inquiry(ctx, "ClientHello to the resolver", r, question{name: name, kind: dns.TypeA, class: dns.ClassINET})
+}
+
+// asking is a question with what is sent where nobody answers it.
+func (tp *tape) asking(ctx context.Context, r Resolver, what string, q question) {
+	tp.question(ctx, r, what, q)
+	if strings.HasPrefix(r.URL, "udp://") {
+		bounded, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		what = "DNS query over UDP" + what + ", without EDNS0 (twice, where it was lost; once, where EDNS0 is not understood)"
+		tp.second(what, func(h Host) { h.inquire(bounded, r, q) })
+	}
 }
 
 // question is one question in a resolver's own way, without the hello that goes before it.
@@ -82,11 +91,6 @@ func (tp *tape) question(ctx context.Context, r Resolver, what string, q questio
 		tp.listen(what, func(c net.Conn) { _, _ = inside.post(ctx, c) })
 	default:
 		tp.inquiry(ctx, what, r, q)
-	}
-	if u.Scheme == "udp" {
-		bounded, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		tp.second(what+", without EDNS0 (twice, where it was lost; once, where EDNS0 is not understood)", func(h Host) { h.inquire(bounded, r, q) })
 	}
 }
 

@@ -14,8 +14,9 @@ import (
 
 // tape is the list in the making.
 type tape struct {
-	out []Message
-	key *rsa.PrivateKey // of the data centre that answers; nil: not needed yet
+	under []Resolver // under test; none: the machine's own, over UDP
+	out   []Message
+	key   *rsa.PrivateKey // of the data centre that answers; nil: not needed yet
 }
 
 // listen runs a step on a connection on which nobody answers, and keeps what it writes.
@@ -36,9 +37,18 @@ func (tp *tape) dialled(what string, c *listener, step func(Host)) {
 
 func (tp *tape) resolve(ctx context.Context, host string) {
 	for _, kind := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		q := question{name: host, kind: kind, class: dns.ClassINET}
-		tp.inquiry(ctx, "DNS query over UDP, "+dns.TypeToString[kind], overUDP, q)
+		for _, r := range tp.asked() {
+			tp.question(ctx, r, ", "+dns.TypeToString[kind], question{name: host, kind: kind, class: dns.ClassINET})
+		}
 	}
+}
+
+// asked are the resolvers under test.
+func (tp *tape) asked() []Resolver {
+	if len(tp.under) == 0 {
+		return []Resolver{overUDP}
+	}
+	return tp.under
 }
 
 // overUDP and inTCP are resolvers that are asked in clear. What is asked inside TLS is the same as over TCP.

@@ -49,6 +49,9 @@ func printBytes(t terminal, cfg *config.Config, apps []probe.App, alone bool) {
 	for _, s := range plan.Tape(context.Background()) {
 		printMessages(t, s.To, s.Messages)
 	}
+	if !alone {
+		printBytesPushed(t, cfg)
+	}
 }
 
 func printMessages(t terminal, to string, messages []probe.Message) {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"math"
+	"net/http"
 	"sync"
 	"time"
 
@@ -125,8 +126,13 @@ func (p *pusher) giveUp(kind string, on bool) {
 	}
 }
 
-func (p *pusher) post(r *config.Receiver) *delivery.Post {
-	through := probe.Outlet{Proxy: r.Proxy, Roots: r.Roots, Cert: r.Cert}.Transport()
+func (p *pusher) post(r *config.Receiver) *delivery.Post { return postTo(r, outletTo(r).Transport()) }
+
+func outletTo(r *config.Receiver) probe.Outlet {
+	return probe.Outlet{Proxy: r.Proxy, Roots: r.Roots, Cert: r.Cert}
+}
+
+func postTo(r *config.Receiver, through http.RoundTripper) *delivery.Post {
 	return &delivery.Post{Client: delivery.NewClient(through), URL: r.URL, Header: r.Header, UserAgent: "telltale/" + version,
 		Bearer: r.Bearer, User: r.User, Password: r.Password, Scrub: probe.ScrubAll}
 }
