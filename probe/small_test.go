@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bufio"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -67,15 +66,6 @@ func TestAppHandshakesAreSmall(t *testing.T) {
 	}
 }
 
-// answers reads a request, says this, and goes on reading.
-func answers(what string) func(net.Conn) {
-	return func(c net.Conn) {
-		_, _ = c.Read(make([]byte, 4096))
-		go func() { _, _ = io.WriteString(c, what) }()
-		_, _ = io.Copy(io.Discard, c)
-	}
-}
-
 func upgrades() (out []small) {
 	ask := func(ctx context.Context, c net.Conn) measurements.Observation {
 		ws, o := WebSocket(ctx, c.(*tls.Conn), app.UpgradeInput{Host: site, Path: "/ws/chat", Origin: "https://" + site, Protocol: "binary"}, true)
@@ -99,26 +89,6 @@ func upgrades() (out []small) {
 		small{name: "WebSocket behind a long header", tls: alpn, peer: answers("HTTP/1.1 101 Switching Protocols\r\nX: " + long), ask: ask, status: http.StatusSwitchingProtocols},
 		small{name: "WebSocket of another protocol", tls: alpn, peer: answers(long), ask: ask, want: measurements.HTTPRequestFailed},
 	)
-}
-
-// upgrading takes a request for a WebSocket, and then says these bytes for ever; none: it listens.
-func upgrading(again string) func(net.Conn) {
-	return func(c net.Conn) {
-		in := bufio.NewReader(c)
-		request, err := http.ReadRequest(in)
-		if err != nil {
-			return
-		}
-		if _, err := app.TakeWebSocket(c, in, request); err != nil {
-			return
-		}
-		go func() {
-			for err := error(nil); err == nil && again != ""; {
-				_, err = io.WriteString(c, strings.Repeat(again, 100))
-			}
-		}()
-		_, _ = io.Copy(io.Discard, in)
-	}
 }
 
 func gateways() (out []small) {
@@ -158,41 +128,6 @@ func gateways() (out []small) {
 	return out
 }
 
-// serveOne serves HTTP on one connection.
-func serveOne(page http.Handler, proto string) func(net.Conn) {
-	return func(c net.Conn) {
-		protocols := &http.Protocols{}
-		protocols.SetHTTP1(proto != "h2")
-		protocols.SetHTTP2(proto == "h2")
-		over := make(chan struct{})
-		s := &http.Server{Handler: page, Protocols: protocols, ReadHeaderTimeout: time.Minute, ConnState: func(_ net.Conn, s http.ConnState) {
-			if s == http.StateClosed {
-				close(over)
-			}
-		}}
-		l := &once{conn: c, over: over}
-		_ = s.Serve(l)
-		<-over
-	}
-}
-
-// once is a listener with one connection.
-type once struct {
-	conn net.Conn
-	over chan struct{}
-}
-
-func (l *once) Accept() (net.Conn, error) {
-	if c := l.conn; c != nil {
-		l.conn = nil
-		return c, nil
-	}
-	<-l.over
-	return nil, net.ErrClosed
-}
-func (l *once) Close() error   { return nil }
-func (l *once) Addr() net.Addr { return net.TCPAddrFromAddrPort(netip.AddrPort{}) }
-
 func dataCentres() (out []small) {
 	telegram := testKeys()[0]
 	for _, arm := range app.Transports {
@@ -217,18 +152,6 @@ func dataCentres() (out []small) {
 		}
 	}
 	return out
-}
-
-// endless is a data centre that answers the first question, and the second without end.
-func endless(key *rsa.PrivateKey) func(net.Conn) {
-	return func(c net.Conn) {
-		s := app.MTProtoServer{Key: key, Lie: app.LieStall}
-		go func() {
-			time.Sleep(50 * time.Millisecond) // the first answer is out: what comes too early is another failure, and as small
-			_, _ = io.WriteString(c, long)
-		}()
-		_ = s.Serve(c)
-	}
 }
 
 func chats() (out []small) {

@@ -18,8 +18,9 @@ message. All that can be sent is here, what is opt-in or sent on suspicion too;
 most rounds send less.
 
 Control N sends the same with a neutral name, the target's own or a random one
-under example.com, and asks for "/" in a plain request; beside a transfer of the
-target's object it asks for that object. The hop scan (network.locate) sends
+under example.com, and asks for "/", never for a WebSocket; beside a transfer of
+the target's object it asks for that object. Where no name is in what is said,
+it is MTProto in its obfuscated form, or STUN to a neutral server. The hop scan (network.locate) sends
 hellos that expire on the way, and SYNs, with nothing in them. Datagrams that
 nobody answers are sent again.
 
