@@ -117,32 +117,32 @@ func (tp *tape) exchange(ctx context.Context, t Target, host string, w Probe) {
 		tp.listen("request for a WebSocket", func(c net.Conn) {
 			_, _ = app.Upgrade(ctx, c, app.UpgradeInput{Host: host, Path: t.Path, Origin: t.Origin, Protocol: t.Subprotocol, UserAgent: UserAgent})
 		})
-		tp.spoken(ctx, t, t.Speaks, []app.Transport{app.Obfuscated})
+		tp.spoken(ctx, t, t.Speaks, []app.Transport{app.Obfuscated}, ", in the WebSocket")
 	case ProbeMTProto:
-		tp.spoken(ctx, t, measurements.MTProto, app.Transports)
+		tp.spoken(ctx, t, measurements.MTProto, app.Transports, "")
 	case ProbeWhatsApp:
-		tp.spoken(ctx, t, measurements.WhatsAppNoise, nil)
+		tp.spoken(ctx, t, measurements.WhatsAppNoise, nil, "")
 	case ProbeSTUN:
 		tp.listen("STUN binding request (up to seven times)", func(c net.Conn) { _, _ = app.STUN(ctx, c) })
 	}
 }
 
 // spoken is an app's own first exchange.
-func (tp *tape) spoken(ctx context.Context, t Target, protocol string, arms []app.Transport) {
+func (tp *tape) spoken(ctx context.Context, t Target, protocol string, arms []app.Transport, where string) {
 	switch protocol {
 	case measurements.MTProto:
 		for _, arm := range arms {
-			tp.mtproto(ctx, t, arm)
+			tp.mtproto(ctx, t, arm, where)
 		}
 	case measurements.WhatsAppNoise:
-		tp.listen("WhatsApp's client hello (Noise)", func(c net.Conn) {
+		tp.listen("WhatsApp's client hello (Noise)"+where, func(c net.Conn) {
 			_, _ = app.WhatsApp(ctx, c, app.WhatsAppInput{Root: t.NoiseRoot, Now: time.Now()})
 		})
 	}
 }
 
 // mtproto has a server that answers, with a key of its own: the question for its proof follows the answer.
-func (tp *tape) mtproto(ctx context.Context, t Target, arm app.Transport) {
+func (tp *tape) mtproto(ctx context.Context, t Target, arm app.Transport, where string) {
 	if tp.key == nil {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
@@ -158,7 +158,7 @@ func (tp *tape) mtproto(ctx context.Context, t Target, arm app.Transport) {
 	}()
 	c := &listener{Conn: near, heard: make(chan struct{})}
 	_, _ = app.MTProto(ctx, c, app.MTProtoInput{Transport: arm, Keys: []*rsa.PublicKey{&tp.key.PublicKey}, DC: t.DC, Identity: true, Host: taped.Addr().String()})
-	what := "MTProto, " + string(arm) + ": "
+	what := "MTProto, " + string(arm) + where + ": "
 	for i, b := range c.messages() {
 		tp.out = append(tp.out, Message{What: what + []string{"req_pq_multi", "req_DH_params (under suspicion, and once a week)"}[min(i, 1)], Bytes: b})
 	}

@@ -47,6 +47,8 @@ type Options struct {
 	// Heard, if set, is told of every request that a server or an interception gets, in clear or out of TLS and QUIC. It leaves the body
 	// alone; requests come side by side.
 	Heard func(*http.Request)
+	// HeardInside is the same for what clients say in WebSockets: the nth piece of each, from 0.
+	HeardInside func(piece []byte, nth int)
 	// Roams, if set, is when the vantage moves to another network (Network.Roam).
 	Roams time.Duration
 	// Jitter is that of each path behind the access line, up to so much one way.

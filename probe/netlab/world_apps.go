@@ -130,15 +130,32 @@ func (m *machine) webSocket(name, speaks string) http.HandlerFunc {
 		if err != nil {
 			return
 		}
+		said := &overheard{Conn: ws, hear: m.inside}
 		switch speaks {
 		case measurements.MTProto:
-			_ = m.speakMTProto(ws)
+			_ = m.speakMTProto(said)
 		case measurements.WhatsAppNoise:
-			_ = m.speakWhatsApp(ws)
+			_ = m.speakWhatsApp(said)
 		default:
 			_, _ = ws.Read(make([]byte, 1))
 		}
 	}
+}
+
+// overheard is a connection of which somebody is told what comes.
+type overheard struct {
+	net.Conn
+	hear func([]byte, int) // may be nil
+	nth  int
+}
+
+func (c *overheard) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && c.hear != nil {
+		c.hear(b[:n], c.nth)
+		c.nth++
+	}
+	return n, err
 }
 
 // proofs puts on a target's sites what its app alone sends.

@@ -43,9 +43,10 @@ type machine struct {
 	tcp, udp map[uint16]service
 	clock    time.Duration // ahead of the vantage's
 	heard    func(*http.Request)
-	own      *OtherHost // behind handedOver
-	near     bool       // with the ISP or at home
-	renewed  time.Time  // when its certificates were made anew; zero: they are the first
+	inside   func([]byte, int) // what is said in WebSockets; may be nil
+	own      *OtherHost        // behind handedOver
+	near     bool              // with the ISP or at home
+	renewed  time.Time         // when its certificates were made anew; zero: they are the first
 	trouble  trouble
 
 	// While it runs.

@@ -24,6 +24,7 @@ type plan struct {
 	private  *certifier // issues for the apps that trust nobody else; nil: there are none
 	clock    time.Duration
 	heard    func(*http.Request)
+	inside   func([]byte, int)
 }
 
 // newPlan lays out what the options name. Nothing in it knows an app: the words of the catalogue
@@ -39,6 +40,7 @@ func newPlan(o Options, trust, forger, newcomer, private *certifier) *plan {
 		private:  private,
 		clock:    o.Clock,
 		heard:    o.Heard,
+		inside:   o.HeardInside,
 	}
 	for _, app := range o.Apps {
 		for i := range app.Targets {
@@ -155,6 +157,7 @@ func (p *plan) machine(a netip.Addr, operator string) *machine {
 			newcomer: p.newcomer,
 			clock:    p.clock,
 			heard:    p.heard,
+			inside:   p.inside,
 			sites:    make(map[string]*site),
 			tcp:      make(map[uint16]service),
 			udp:      make(map[uint16]service),

@@ -36,6 +36,8 @@ type Lab struct {
 	// set, is told of every request that a server or a box gets, in clear or out of TLS and QUIC.
 	Listen func(*probe.Plan)
 	Heard  func(*http.Request)
+	// HeardInside is told of what is said in WebSockets.
+	HeardInside func(piece []byte, nth int)
 }
 
 // Gate is the name under which Lab.Without switches off the gate.
@@ -196,7 +198,7 @@ func (l *Lab) world(s *Scenario, apps []probe.App, far *outside) (*netlab.World,
 	o := netlab.Options{
 		Apps: append(slices.Clone(apps), l.Placebo), Controls: l.gate(s), Trusted: l.Trusted, Seed: 1, Access: access,
 		HomeRouter: s.Home, CaptivePortal: s.Portal, Clock: clock, Faults: l.faults(s), Offers: s.Offers, Tunnel: s.Tunnel, Pinned: s.Pinned, Stub: s.Stub, NAT64: s.NAT64,
-		Heard: l.Heard,
+		Heard: l.Heard, HeardInside: l.HeardInside,
 	}
 	if o.Roams, err = s.roams(); err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func everything(t *testing.T, sum *book, p play) {
 	apps := slices.Concat(cfg.Apps, config.More(), []probe.App{cfg.Placebo})
 	synctest.Test(t, func(t *testing.T) {
 		tap := wiretap{loses: p.loses}
-		w, err := netlab.New(netlab.Options{Apps: apps, Controls: cfg.Controls, Trusted: p.trusted, Heard: tap.hear})
+		w, err := netlab.New(netlab.Options{Apps: apps, Controls: cfg.Controls, Trusted: p.trusted, Heard: tap.hear, HeardInside: tap.hearInside})
 		if err != nil {
 			t.Error(err)
 			return
@@ -140,7 +140,8 @@ func everything(t *testing.T, sum *book, p play) {
 			Thorough: !p.watched, Opaque: true, Locate: true, VolumeEvery: 1, IdentityEvery: 7 * 24 * time.Hour, Suspicion: &schedule.Suspicion{}}
 		w.Network().Censor(p.rules...)
 		if p.watched {
-			plan.Shape = measurements.Small // chance would decide what comes last
+			// Chance would decide what comes last, and which of two targets comes first to a place that then rests.
+			plan.Shape, plan.Ledger = measurements.Small, schedule.NewLedger(0)
 		}
 		tap.on(plan)
 		plan.Run(t.Context())
@@ -158,7 +159,7 @@ func overhear(t *testing.T, sum *book, world string) {
 	var tap wiretap
 	var plan *probe.Plan
 	l := lab()
-	l.Heard = tap.hear
+	l.Heard, l.HeardInside = tap.hear, tap.hearInside
 	l.Listen = func(p *probe.Plan) { plan = p; tap.on(p) }
 	if _, err := l.Run(s); err != nil {
 		t.Fatal(err)

@@ -151,7 +151,11 @@ func formsOf(list []probe.Message) map[message]bool {
 			}
 			continue
 		}
-		out[plainForm(m.Bytes, nth)] = true
+		form := plainForm(m.Bytes, nth)
+		if strings.Contains(m.What, "in the WebSocket") {
+			form = inside(form)
+		}
+		out[form] = true
 	}
 	return out
 }

@@ -82,6 +82,19 @@ func (w *wiretap) hear(r *http.Request) {
 	w.requests = append(w.requests, forms...)
 }
 
+func (w *wiretap) hearInside(piece []byte, nth int) {
+	m := inside(plainForm(piece, nth))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.requests = append(w.requests, m)
+}
+
+// inside is what is said in a WebSocket.
+func inside(m message) message {
+	m.form = "in a WebSocket: " + m.form
+	return m
+}
+
 // requestForms are a request's and, of a question over HTTPS, that of the question, which can be read once more.
 func requestForms(r *http.Request) []message {
 	if r.Header.Get("Content-Type") != "application/dns-message" {
