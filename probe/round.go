@@ -157,7 +157,7 @@ func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 	p.take(ctx, turns, spreads, &wg)
 	wg.Wait()
 	if p.witnesses != nil {
-		p.witnesses.running.Wait()
+		p.witnesses.end()
 		round.Gate = gate.close()
 		round.Gate.ClockOffset = clock
 	}

@@ -46,6 +46,7 @@ type witnesses struct {
 	silent  map[passage][]witness // did not answer the last time
 	wait    time.Duration         // silentFor, or less
 	asked   map[passage]time.Time
+	over    bool // the round is: nobody is called any more
 	running sync.WaitGroup
 
 	gate   *sheet                            // where transfers of theirs are noted
@@ -111,6 +112,9 @@ func (w passage) transport() string {
 func (w *witnesses) call(by passage, hosts int, pause time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.over {
+		return
+	}
 	if now := time.Now(); w.asked[by].IsZero() || now.Sub(w.asked[by]) >= pause {
 		w.asked[by] = now
 		for _, x := range w.next(by, hosts) {
@@ -119,6 +123,15 @@ func (w *witnesses) call(by passage, hosts int, pause time.Duration) {
 			})
 		}
 	}
+}
+
+// end waits for those that were called. A step's timer may fire in the moment in which the step ends, the round's last
+// one too: whoever it calls after that is not asked.
+func (w *witnesses) end() {
+	w.mu.Lock()
+	w.over = true
+	w.mu.Unlock()
+	w.running.Wait()
 }
 
 // next takes hosts of different operators from those that are left.

@@ -60,6 +60,22 @@ func TestFailureCallsWitnesses(t *testing.T) {
 	})
 }
 
+// A timer that fires as the round ends calls nobody: the gate's sheet is closed by then.
+func TestWitnessesEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, asked := callsOf("a", "b")
+		by := passage{measurements.IPv4, false}
+		stop := w.watch(by)
+		defer stop()
+		w.end()
+		time.Sleep(2 * silentFor)
+		w.hear(&measurements.Observation{Operation: measurements.TLSHandshake, Family: measurements.IPv4, Endpoint: "192.0.2.1:443", Failure: measurements.ConnectionReset})
+		if got := asked(); len(got) > 0 {
+			t.Errorf("asked %v after the end", got)
+		}
+	})
+}
+
 // A long silence calls one host while it lasts; a short step calls none. Who did not answer is left alone while
 // others do, and nobody is asked more often than his turns.
 func TestSilenceCallsAWitness(t *testing.T) {
