@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
 // neutralSuffix ends the random names of control N: IANA's documentation domain, which nobody
@@ -157,12 +158,36 @@ func overTCP(r Resolver) Resolver {
 	return Resolver{URL: "tcp://" + rest, Addresses: r.Addresses}
 }
 
-// wantsNeutral says whether control N is made before this target's own steps.
-func (p *Plan) wantsNeutral(key string) bool {
+// wantsNeutral says whether control N is made before this target's own steps at the addresses of one name and family; ""
+// is the name of those that have none.
+func (p *Plan) wantsNeutral(key, host string, f measurements.Family) bool {
 	if p.Without[measurements.N] {
 		return false
 	}
-	return p.Thorough || p.Suspicion != nil && p.Suspicion.Suspected(key) || p.Rotation.Includes(key)
+	return p.Thorough || p.Suspicion != nil && p.Suspicion.Suspected(key) || p.neutral.Includes(p.Rotation, neutralKey(key, host, f))
+}
+
+func neutralKey(target, host string, f measurements.Family) string {
+	return target + " " + host + " " + string(f)
+}
+
+// dealNeutral gives each name and family of every target the round in which control N goes before it.
+func dealNeutral(apps []App) schedule.Deal {
+	var keys []string
+	for _, app := range apps {
+		for _, t := range app.Targets {
+			hosts := t.Hosts
+			if len(hosts) == 0 {
+				hosts = []string{""}
+			}
+			for _, host := range hosts {
+				for _, f := range []measurements.Family{measurements.IPv4, measurements.IPv6} {
+					keys = append(keys, neutralKey(app.ID+"/"+t.ID, host, f))
+				}
+			}
+		}
+	}
+	return schedule.NewDeal(keys)
 }
 
 // Silence on a fresh connection is kept for a round trip and a quarter, so that what a box, or the

@@ -71,6 +71,8 @@ type Plan struct {
 
 	slots   chan struct{}
 	lookups chan struct{}
+	neutral schedule.Deal // when control N goes before what works
+	shapes  shapes
 	// resolved are neutral names, in this round.
 	resolved map[measurements.Family][]string
 	places   places
@@ -131,6 +133,7 @@ func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 	if len(p.Placebo.Targets) > 0 {
 		apps = append(slices.Clone(apps), p.Placebo)
 	}
+	p.neutral = dealNeutral(apps)
 	sheets := make([]*sheet, len(apps))
 	var wg sync.WaitGroup
 	var reference func(app string) *measurements.Reference

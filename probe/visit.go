@@ -59,7 +59,7 @@ func (p *Plan) measureTarget(ctx context.Context, s *sheet, t Target) {
 	var wg sync.WaitGroup
 	for _, f := range routed {
 		if len(t.Hosts) == 0 {
-			p.visitAll(ctx, s, t, pick(t.Addresses, f, "", measurements.FromCatalogue), &wg, false)
+			p.visitAll(ctx, s, t, pick(t.Addresses, f, "", measurements.FromCatalogue), &wg, p.wantsNeutral(s.key(t), "", f))
 		}
 		for _, host := range t.Hosts {
 			wg.Go(func() { p.measureHost(ctx, s, t, host, f) })
@@ -99,7 +99,7 @@ func (p *Plan) measureHost(ctx context.Context, s *sheet, t Target, host string,
 	// A watching daemon visits one address, and the others only after a failure, each with N before it:
 	// the traffic is a third less, and the failure is looked at more closely.
 	first, rest := p.split(p.inTurn(t, first))
-	worked := p.visitEach(ctx, s, t, first, p.wantsNeutral(s.key(t)))
+	worked := p.visitEach(ctx, s, t, first, p.wantsNeutral(s.key(t), host, f))
 	if worked && p.wantsVolume(s, t) {
 		for _, sp := range first {
 			p.volume(ctx, s, t, sp, append(slices.Clone(first), rest...))

@@ -23,7 +23,7 @@ func (p *Plan) visitAll(ctx context.Context, s *sheet, t Target, spots []spot, w
 	all, mu := true, sync.Mutex{}
 	visit := func(t Target, sp spot, w Probe) {
 		wg.Go(func() {
-			if !p.visitPorts(ctx, s, t, sp, w, neutral || p.wantsNeutral(s.key(t)+" "+sp.addr.String())) {
+			if !p.visitPorts(ctx, s, t, sp, w, neutral) {
 				mu.Lock()
 				all = false
 				mu.Unlock()

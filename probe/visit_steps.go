@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 
 	"github.com/telltale-probe/telltale/measurements"
 )
@@ -147,8 +148,30 @@ func (p *Plan) shape() measurements.Shape {
 	if p.Shape != "" {
 		return p.Shape
 	}
-	if p.Thorough || rand.IntN(2) == 0 {
+	if p.Thorough {
 		return measurements.Small
 	}
+	return p.shapes.draw()
+}
+
+// shapes are drawn in pairs, one of each, in random order: a round has as many of either, however chance falls. A large
+// hello and its answer cost twice a small one's, and fifty of them by luck would be a round that is too dear.
+type shapes struct {
+	mu   sync.Mutex
+	left measurements.Shape // the other one of a pair; "" between pairs
+}
+
+func (s *shapes) draw() measurements.Shape {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last := s.left; last != "" {
+		s.left = ""
+		return last
+	}
+	if rand.IntN(2) == 0 {
+		s.left = measurements.Default
+		return measurements.Small
+	}
+	s.left = measurements.Small
 	return measurements.Default
 }

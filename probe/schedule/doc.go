@@ -7,7 +7,8 @@
 //	Budget      may this many bytes leave and enter the home now?
 //	Next        how long until the next round?
 //	Suspicion   what failed lately, since when, and where?
-//	Rotation    which endpoints get control N in this round, beside those under Suspicion?
+//	Rotation    whose turn is it in this round, beside what is under Suspicion?
+//	Deal        … where turns cost much, and no round may have more of them than another?
 //
 // All of them live for as long as the program and are safe for concurrent use. What must survive a
 // restart has a Snapshot and a Restore: a program that is restarted in a loop must neither spend

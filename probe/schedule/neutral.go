@@ -10,7 +10,7 @@ import (
 // answers N on a clean line (DESIGN, section 2).
 const Turns = 8
 
-// Rotation is the number of a round, and says which eighth of the endpoints gets control N in it.
+// Rotation is the number of a round, and says which eighth of what costs much is done in it: control N, above all.
 // The zero value is a first round like any other.
 type Rotation uint64
 
