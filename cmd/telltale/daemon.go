@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,7 +63,7 @@ const settleTime = 5 * time.Second
 func (d *daemon) loop(ctx context.Context) {
 	for ctx.Err() == nil {
 		agreed := d.round(ctx)
-		free := time.AfterFunc(d.watch.Plan.Timeout+settleTime, debug.FreeOSMemory)
+		free := time.AfterFunc(d.watch.Plan.Timeout+settleTime, giveBack)
 		d.wait(ctx, agreed)
 		free.Stop()
 	}
