@@ -55,11 +55,18 @@ func (h Host) verify(chain []*x509.Certificate, name string) error {
 }
 
 func (a rootSet) verify(chain []*x509.Certificate, name string, at time.Time) error {
+	claim := claimOf(a.pool, chain, name)
+	if a.verified.holds(claim, at) {
+		return nil
+	}
 	between := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
-	_, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: a.pool, Intermediates: between, CurrentTime: at})
+	ways, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: a.pool, Intermediates: between, CurrentTime: at})
+	if err == nil {
+		a.verified.add(claim, ways[0])
+	}
 	return err
 }
 

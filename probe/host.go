@@ -53,5 +53,6 @@ type Host struct {
 	// proof. nil means the platform's where Roots is nil too; another internet then has none.
 	System *x509.CertPool
 
-	own bool // Roots are a target's own
+	own      bool      // Roots are a target's own
+	verified *verified // by this host in this round; nil: nothing is remembered
 }

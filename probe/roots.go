@@ -74,8 +74,9 @@ func dayOf(version string) string {
 
 // rootSet is a set of roots under the word that tells where a chain leads.
 type rootSet struct {
-	word string
-	pool *x509.CertPool
+	word     string
+	pool     *x509.CertPool
+	verified *verified
 }
 
 // pinned is the host as one target sees it that has roots of its own: no others prove that target, not even
@@ -101,11 +102,11 @@ func (h Host) trusted() []rootSet {
 		roots = mozilla()
 	}
 	if h.own {
-		return []rootSet{{measurements.RootTarget, roots}}
+		return []rootSet{{measurements.RootTarget, roots, h.verified}}
 	}
-	out := []rootSet{{measurements.RootBundle, roots}}
+	out := []rootSet{{measurements.RootBundle, roots, h.verified}}
 	if h.Extra != nil {
-		out = append(out, rootSet{measurements.RootExtra, h.Extra})
+		out = append(out, rootSet{measurements.RootExtra, h.Extra, h.verified})
 	}
 	return out
 }
@@ -116,5 +117,5 @@ func (h Host) secondOpinion() (rootSet, bool) {
 	if pool == nil && h.Roots == nil {
 		pool = platform()
 	}
-	return rootSet{measurements.RootSystem, pool}, pool != nil
+	return rootSet{measurements.RootSystem, pool, h.verified}, pool != nil
 }

@@ -114,6 +114,8 @@ func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 	p.places = places{}
 	p.helpers = helpers{answered: make(chan struct{})}
 	p.witnesses = nil
+	p.Host.verified = &verified{}
+	defer func() { p.Host.verified = nil }()
 	before := p.arrive()
 	own := p.Host.ownOn(before)
 	round := measurements.Round{ID: randomID(), Started: time.Now()}
