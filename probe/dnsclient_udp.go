@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -133,11 +134,11 @@ func (u *udp) send(ctx context.Context) error {
 
 // listen hands over what a socket hears.
 func (u *udp) listen(number int, conn *Conn) {
+	b := make([]byte, mostUDP)
 	for {
-		b := make([]byte, mostUDP)
 		n, err := conn.Read(b)
 		select {
-		case u.arrivals <- arrival{number, b[:n], conn.lastHops(), err}:
+		case u.arrivals <- arrival{number, bytes.Clone(b[:n]), conn.lastHops(), err}: // evidence must not hold the whole buffer
 		case <-u.stop:
 			return
 		}

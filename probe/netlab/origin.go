@@ -1,7 +1,6 @@
 package netlab
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -235,10 +235,12 @@ func page(name, at string) []byte {
 	if path.Ext(at) != "" && at != "/robots.txt" { // whose few lines are no file (RFC 9309)
 		size = fileSize
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "<!doctype html>\n<title>%s</title>\n<p>This is %s%s, as the emulation serves it.\n", name, name, at)
-	for line := 1; b.Len() < size; line++ {
-		fmt.Fprintf(&b, "<p>Line %d of a page that is long enough to be one.\n", line)
+	b := make([]byte, 0, size+size/4)
+	b = fmt.Appendf(b, "<!doctype html>\n<title>%s</title>\n<p>This is %s%s, as the emulation serves it.\n", name, name, at)
+	for line := int64(1); len(b) < size; line++ { // thousands of them: fmt would be seen in profiles
+		b = append(b, "<p>Line "...)
+		b = strconv.AppendInt(b, line, 10)
+		b = append(b, " of a page that is long enough to be one.\n"...)
 	}
-	return b.Bytes()
+	return b
 }
