@@ -162,17 +162,17 @@ func (v *vantage) drop() {
 	v.metrics.Configure(options(v.apps))
 }
 
-// week is seven days offline (see simulated), with a restart of the daemon and a reload on the way.
-func week(t testing.TB, start time.Time) *vantage {
+// offline is a time without a line, with a restart of the daemon and a reload on the way.
+func offline(t testing.TB, start time.Time, length time.Duration) *vantage {
 	v := newVantage(t, start)
-	v.live(start.Add(simulated * 3 / 7))
+	v.live(start.Add(length * 3 / 7))
 	v.close()
 	v.open()
-	v.live(start.Add(simulated * 5 / 7))
+	v.live(start.Add(length * 5 / 7))
 	v.drop()
 	v.round()
 	v.dropped = v.now
-	v.live(start.Add(simulated))
+	v.live(start.Add(length))
 	return v
 }
 

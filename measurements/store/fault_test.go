@@ -124,8 +124,11 @@ func TestCorruptLater(t *testing.T) {
 func TestRandomPages(t *testing.T) {
 	_, good := filled(t, 40)
 	random := rand.New(rand.NewPCG(7, 7))
-	asides := 0
-	for i := range 60 {
+	asides, times := 0, 20
+	if Exhaustive() {
+		times = 60
+	}
+	for i := range times {
 		dir := t.TempDir()
 		bad := bytes.Clone(good)
 		for range 1 + random.IntN(3) {

@@ -125,9 +125,12 @@ const openBar = time.Second
 // A round that was acknowledged is there after kill -9, whole, with what was kept with it; one that was not
 // is there whole or not at all. The bar: a thousand kills (TELLTALE_KILLS=1000), start-up under a second.
 func TestKill(t *testing.T) {
-	usual, within := 50, 300*time.Millisecond
-	if store.UnderRace {
+	usual, within := 15, 300*time.Millisecond
+	switch {
+	case store.UnderRace:
 		usual, within = 10, 3*time.Second // slow, and what is raced for is the same each time
+	case store.Exhaustive():
+		usual = 50
 	}
 	kills := number(t, "TELLTALE_KILLS", usual)
 	const perStore = 50
