@@ -25,6 +25,8 @@ func byName(c *Case, s Signature, reasons ...string) *Finding {
 		return blocked(s, Likely, append(reasons, c.pathReason())...)
 	case c.NameAloneTriggers():
 		return blocked(s, Likely, append(reasons, "it came again at another address")...)
+	case c.neutralDiedElsewhere():
+		return blocked(s, Suspected, append(reasons, "a neutral name died in the same way at another place of the target in this round: what kills it need not read names")...)
 	case !c.NeutralServed():
 		return blocked(s, Suspected, append(reasons, "the neutral name was answered with an alert alone, and this edge is not known to answer it so while it serves the target")...)
 	case !c.mayBeBackEnd():
@@ -39,6 +41,17 @@ func byName(c *Case, s Signature, reasons ...string) *Finding {
 		return blocked(s, Suspected, append(reasons, "seen once, it may be loss, or the server's own")...)
 	}
 	return blocked(s, Suspected, append(reasons, "an edge whose back end for this one name is gone says that too, at each of its addresses")...)
+}
+
+// neutralDiedElsewhere says whether a neutral name met the case's failure at another endpoint of the target, at the same
+// layer, in this round: one ill machine of a site's pool spares nobody, and control N here as easily as the target there (rule 10).
+func (c *Case) neutralDiedElsewhere() bool {
+	for _, d := range c.all {
+		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Endpoint != c.Endpoint && d.N != nil && !d.N.OK() && d.N.Failure.Kind() == c.Kind() {
+			return true
+		}
+	}
+	return false
 }
 
 // mayBeBackEnd says whether what is behind an edge, for this one name, may have failed so.

@@ -1,0 +1,30 @@
+package measurements
+
+import "testing"
+
+// A neutral name that died in the same way at another place of the target leaves a suspicion: that of another target, or
+// of another kind, does not.
+func TestNeutralDiedElsewhere(t *testing.T) {
+	at := func(target, endpoint string, of Failure) *Case {
+		m := &Measurement{}
+		return &Case{view: &view{m: m, line: &Line{}}, Layer: LayerTLS, Target: TargetInfo{ID: target}, Endpoint: endpoint,
+			T: &Observation{Operation: TLSHandshake, Endpoint: endpoint}, N: &Observation{Operation: TLSHandshake, Endpoint: endpoint, Failure: of}}
+	}
+	for _, tt := range []struct {
+		name  string
+		other *Case
+		want  Confidence
+	}{
+		{"it died there", at("web", "192.0.2.2:443", ConnectionReset), Suspected},
+		{"it passed there", at("web", "192.0.2.2:443", ""), Likely},
+		{"it ended there", at("web", "192.0.2.2:443", EOF), Likely},
+		{"another target's", at("api", "192.0.2.2:443", ConnectionReset), Likely},
+	} {
+		c := at("web", "192.0.2.1:443", "")
+		c.T.Failure = ConnectionReset
+		c.all = []*Case{c, tt.other}
+		if f := byName(c, TLSResetSNI, "it was reset"); f.State != Blocked || f.Confidence != tt.want {
+			t.Errorf("%s: %+v", tt.name, f)
+		}
+	}
+}
