@@ -1,11 +1,8 @@
 package scenarios
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -45,81 +42,86 @@ type trouble struct {
 	moves []string // the names that move then
 }
 
+// beginning lets one begin.
 type beginning = func(*netlab.World) error
+
+// wire is what one puts on the wire of a world.
+type wire = func(*netlab.World) []netlab.Rule
+
+// draw makes one that lasts from a time to another, since the world's start.
+type draw = func(from, to time.Duration) wire
 
 // troubles draws what goes wrong, and when, in the order of time. All of it happens at the far end, or at the near one:
 // none of it reads a name on the way.
 func (l *Lab) troubles(rnd *rand.Rand, until time.Duration) []trouble {
 	var out []trouble
-	add := func(every, least, most time.Duration, draw func(from, to time.Duration) beginning) {
-		for at := time.Duration(rnd.ExpFloat64() * float64(every)); at < until; at += time.Duration(rnd.ExpFloat64() * float64(every)) {
-			out = append(out, trouble{at: max(at-early, 0), begin: draw(at, at+least+time.Duration(rnd.Int64N(int64(most-least))))})
+	add := func(every, least, most time.Duration, one draw) {
+		for at := wait(rnd, every); at < until; at += wait(rnd, every) {
+			rules := one(at, at+least+time.Duration(rnd.Int64N(int64(most-least))))
+			out = append(out, trouble{at: max(at-early, 0), begin: func(w *netlab.World) error { afflict(w, rules(w)...); return nil }})
 		}
 	}
-	add(resolverEvery, time.Minute, 20*time.Minute, func(from, to time.Duration) beginning {
-		rule := netlab.Rule{Protocol: netlab.DNS, Position: 1, From: from, Until: to}
-		rule.Action = []netlab.Action{netlab.DNSServfail, netlab.Drop, netlab.DNSRefused}[rnd.IntN(3)]
-		return func(w *netlab.World) error {
-			rule.Addresses = resolverOf(w)
-			return afflict(w, rule)
-		}
-	})
-	add(lineEvery, time.Minute, 15*time.Minute, func(from, to time.Duration) beginning {
-		rule := netlab.Rule{Protocol: netlab.Any, Action: netlab.Lose, From: from, Until: to}
-		return func(w *netlab.World) error { return afflict(w, rule) }
-	})
-	add(queueEvery, time.Minute, 30*time.Minute, func(from, to time.Duration) beginning {
-		late := 100*time.Millisecond + time.Duration(rnd.Int64N(int64(1400*time.Millisecond)))
-		rule := netlab.Rule{Protocol: netlab.Any, Action: netlab.Delay, Delay: late, From: from, Until: to}
-		return func(w *netlab.World) error { return afflict(w, rule) }
-	})
-	add(targetEvery, 5*time.Minute, 6*time.Hour, func(from, to time.Duration) beginning {
-		t, how := l.anyTarget(rnd), drawOutage(rnd, from, to)
-		return func(w *netlab.World) error { return afflict(w, how.at(prefixes(w, t))...) }
-	})
-	add(appEvery, 5*time.Minute, 2*time.Hour, func(from, to time.Duration) beginning {
-		app := l.Apps[rnd.IntN(len(l.Apps))]
-		hows := make([]outage, len(app.Targets))
-		for i := range hows {
-			hows[i] = drawOutage(rnd, from, to)
-		}
-		return func(w *netlab.World) error {
-			var rules []netlab.Rule
-			for i, t := range app.Targets {
-				rules = append(rules, hows[i].at(prefixes(w, t))...)
-			}
-			return afflict(w, rules...)
-		}
-	})
-	add(edgeEvery, 5*time.Minute, 2*time.Hour, func(from, to time.Duration) beginning {
-		t, number, how := l.anyTarget(rnd), rnd.IntN(64), drawOutage(rnd, from, to)
-		return func(w *netlab.World) error { return afflict(w, how.at(siteOf(w, t, number))...) }
-	})
-	add(peeringEvery, 10*time.Minute, 3*time.Hour, func(from, to time.Duration) beginning {
-		t, number := l.anyTarget(rnd), rnd.IntN(64)
-		rule := netlab.Rule{Protocol: netlab.Any, Action: netlab.Lose, Probability: 0.05 + 0.2*rnd.Float64(), From: from, Until: to}
-		return func(w *netlab.World) error {
-			rule.Addresses = siteOf(w, t, number)
-			return afflict(w, rule)
-		}
-	})
+	nearTroubles(rnd, add)
+	l.farTroubles(rnd, add)
 	names := l.names()
-	for at := time.Duration(rnd.ExpFloat64() * float64(moveEvery)); at < until && len(names) > 0; at += time.Duration(rnd.ExpFloat64() * float64(moveEvery)) {
+	for at := wait(rnd, moveEvery); at < until && len(names) > 0; at += wait(rnd, moveEvery) {
 		out = append(out, drawMove(rnd, at, names[rnd.IntN(len(names))]))
 	}
 	slices.SortStableFunc(out, func(a, b trouble) int { return int(a.at - b.at) })
 	return out
 }
 
-// afflict puts rules on the wire, with names of their own, and takes away those that are over.
-func afflict(w *netlab.World, rules ...netlab.Rule) error {
-	rules = slices.DeleteFunc(rules, func(r netlab.Rule) bool { return r.Addresses != nil && len(r.Addresses) == 0 })
-	for i := range rules {
-		rules[i].ID = fmt.Sprintf("trouble-%v-%d", rules[i].From, i)
-	}
-	w.Network().Expire()
-	w.Network().Censor(rules...)
-	return nil
+// wait is the time to the next of what comes so often on average, at random.
+func wait(rnd *rand.Rand, every time.Duration) time.Duration {
+	return time.Duration(rnd.ExpFloat64() * float64(every))
+}
+
+// nearTroubles are the line's, and those of who runs it.
+func nearTroubles(rnd *rand.Rand, add func(every, least, most time.Duration, one draw)) {
+	add(resolverEvery, time.Minute, 20*time.Minute, func(from, to time.Duration) wire {
+		rule := netlab.Rule{Protocol: netlab.DNS, Position: 1, From: from, Until: to}
+		rule.Action = []netlab.Action{netlab.DNSServfail, netlab.Drop, netlab.DNSRefused}[rnd.IntN(3)]
+		return func(w *netlab.World) []netlab.Rule { return at(resolverOf(w), rule) }
+	})
+	add(lineEvery, time.Minute, 15*time.Minute, func(from, to time.Duration) wire {
+		rule := netlab.Rule{Protocol: netlab.Any, Action: netlab.Lose, From: from, Until: to}
+		return func(*netlab.World) []netlab.Rule { return []netlab.Rule{rule} }
+	})
+	add(queueEvery, time.Minute, 30*time.Minute, func(from, to time.Duration) wire {
+		late := 100*time.Millisecond + time.Duration(rnd.Int64N(int64(1400*time.Millisecond)))
+		rule := netlab.Rule{Protocol: netlab.Any, Action: netlab.Delay, Delay: late, From: from, Until: to}
+		return func(*netlab.World) []netlab.Rule { return []netlab.Rule{rule} }
+	})
+}
+
+// farTroubles are the targets' own, and those of the ways there.
+func (l *Lab) farTroubles(rnd *rand.Rand, add func(every, least, most time.Duration, one draw)) {
+	add(targetEvery, 5*time.Minute, 6*time.Hour, func(from, to time.Duration) wire {
+		t, how := l.anyTarget(rnd), drawOutage(rnd, from, to)
+		return func(w *netlab.World) []netlab.Rule { return at(prefixes(w, t), how...) }
+	})
+	add(appEvery, 5*time.Minute, 2*time.Hour, func(from, to time.Duration) wire {
+		app := l.Apps[rnd.IntN(len(l.Apps))]
+		hows := make([][]netlab.Rule, len(app.Targets))
+		for i := range hows {
+			hows[i] = drawOutage(rnd, from, to)
+		}
+		return func(w *netlab.World) (out []netlab.Rule) {
+			for i, t := range app.Targets {
+				out = append(out, at(prefixes(w, t), hows[i]...)...)
+			}
+			return out
+		}
+	})
+	add(edgeEvery, 5*time.Minute, 2*time.Hour, func(from, to time.Duration) wire {
+		t, number, how := l.anyTarget(rnd), rnd.IntN(64), drawOutage(rnd, from, to)
+		return func(w *netlab.World) []netlab.Rule { return at(siteOf(w, t, number), how...) }
+	})
+	add(peeringEvery, 10*time.Minute, 3*time.Hour, func(from, to time.Duration) wire {
+		t, number := l.anyTarget(rnd), rnd.IntN(64)
+		rule := netlab.Rule{Protocol: netlab.Any, Action: netlab.Lose, Probability: 0.05 + 0.2*rnd.Float64(), From: from, Until: to}
+		return func(w *netlab.World) []netlab.Rule { return at(siteOf(w, t, number), rule) }
+	})
 }
 
 func (l *Lab) anyTarget(rnd *rand.Rand) probe.Target {
@@ -158,10 +160,8 @@ func drawMove(rnd *rand.Rand, at time.Duration, hosts []string) trouble {
 	}}
 }
 
-// outage is how something is out: it refuses, is mute, ends handshakes or resets them. QUIC is silent.
-type outage struct{ tcp, quic netlab.Rule }
-
-func drawOutage(rnd *rand.Rand, from, to time.Duration) outage {
+// drawOutage draws how something is out: it refuses, is mute, ends handshakes or resets them. QUIC is silent.
+func drawOutage(rnd *rand.Rand, from, to time.Duration) []netlab.Rule {
 	rule := netlab.Rule{Position: 1, From: from, Until: to}
 	switch rnd.IntN(4) {
 	case 0:
@@ -173,66 +173,5 @@ func drawOutage(rnd *rand.Rand, from, to time.Duration) outage {
 	case 3:
 		rule.Protocol, rule.Action = netlab.TLS, netlab.Reset
 	}
-	return outage{rule, netlab.Rule{Position: 1, From: from, Until: to, Protocol: netlab.UDP, Action: netlab.Drop}}
-}
-
-// at are the rules of an outage of what is at such addresses, whatever the name.
-func (o outage) at(addresses []netip.Prefix) []netlab.Rule {
-	if len(addresses) == 0 {
-		return nil
-	}
-	o.tcp.Addresses, o.quic.Addresses = addresses, addresses
-	return []netlab.Rule{o.tcp, o.quic}
-}
-
-// prefixes are a target's addresses.
-func prefixes(w *netlab.World, t probe.Target) []netip.Prefix {
-	out := addressesOf(w, t.Hosts)
-	for _, a := range t.Addresses {
-		out = append(out, netip.PrefixFrom(a, a.BitLen()))
-	}
-	return out
-}
-
-// siteOf is the block in which one of a target's addresses lies, an operator's /16 or /32: what else has an address
-// there shares its fate, while the target's other addresses are fine.
-func siteOf(w *netlab.World, t probe.Target, number int) []netip.Prefix {
-	at := prefixes(w, t)
-	if len(at) == 0 {
-		return nil
-	}
-	a := at[number%len(at)].Addr()
-	bits := 32
-	if a.Is4() {
-		bits = 16
-	}
-	return []netip.Prefix{netip.PrefixFrom(a, bits).Masked()}
-}
-
-// resolverOf are the addresses of the resolver under test.
-func resolverOf(w *netlab.World) []netip.Prefix {
-	var out []netip.Prefix
-	if list, err := w.Host().SystemResolvers(); err == nil {
-		for _, at := range list {
-			out = append(out, netip.PrefixFrom(at.Addr(), at.Addr().BitLen()))
-		}
-	}
-	return out
-}
-
-// play lets the troubles begin, each at its time, until ctx ends. It fails where one can't.
-func play(ctx context.Context, w *netlab.World, troubles []trouble) error {
-	start := time.Now()
-	var errs []error
-	for _, t := range troubles {
-		timer := time.NewTimer(time.Until(start.Add(t.at)))
-		select {
-		case <-timer.C:
-			errs = append(errs, t.begin(w))
-		case <-ctx.Done():
-			timer.Stop()
-			return errors.Join(errs...)
-		}
-	}
-	return errors.Join(errs...)
+	return []netlab.Rule{rule, {Position: 1, From: from, Until: to, Protocol: netlab.UDP, Action: netlab.Drop}}
 }
