@@ -16,7 +16,7 @@ const sipBytes = 320
 // mostOfExchange is what an app's own exchange may take on its connection, both ways: 3 kB on the wire, less the
 // headers of ten segments of 72 bytes, with IPv6 and timestamps, and what we say in closing. Inside TLS it is somewhat
 // less, as package app counts it.
-const mostOfExchange = 3000 - 10*72 - 80
+const mostOfExchange = 3000 - 10*72 - 160
 
 // errBound is our own doing: the rest is not wanted.
 func errBound() error { return &app.NotSpoken{Reason: "more than we read"} }
