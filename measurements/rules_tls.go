@@ -134,7 +134,7 @@ var tlsRules = []Rule{
 		Source:     "ooni/spec ts-024 (SNI blocking); DESIGN section 4, rule 4",
 		Signatures: []Signature{TLSResetSNI, TLSTimeoutSNI, TLSEOFSNI, TLSAlertSNI},
 		Needs:      "a handshake that dies, control N that was answered at the same place just before, and a resolver that gave the address in this round",
-		Refuses:    "more than a suspicion of silence met once, and of an end or an alert, as edges say it whose back end or certificate for the name is gone, without evidence from the path, control X, the reference vantage or hours of it; more of any where control N met an alert alone that is not known of this edge; that an alert is forged at an address that no other resolver vouches for",
+		Refuses:    "more than a suspicion of silence met once, of what the same name escaped at another address in this round, and of an end or an alert, as edges say it whose back end or certificate for the name is gone, without evidence from the path, control X, the reference vantage or hours of it; more of any where control N met an alert alone that is not known of this edge; that an alert is forged at an address that no other resolver vouches for",
 		Confidence: Likely,
 		Judge:      diesWithName,
 	},

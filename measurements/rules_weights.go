@@ -29,7 +29,7 @@ func byName(c *Case, s Signature, reasons ...string) *Finding {
 		return blocked(s, Suspected, append(reasons, "a neutral name died in the same way at another place of the target in this round: what kills it need not read names")...)
 	case !c.NeutralServed():
 		return blocked(s, Suspected, append(reasons, "the neutral name was answered with an alert alone, and this edge is not known to answer it so while it serves the target")...)
-	case !c.mayBeBackEnd():
+	case !c.mayBeBackEnd() && !c.sparedElsewhere():
 		return blocked(s, Likely, reasons...)
 	case c.AgainElsewhere():
 		return blocked(s, Likely, append(reasons, "it came again at another address")...)
@@ -39,6 +39,8 @@ func byName(c *Case, s Signature, reasons ...string) *Finding {
 		return blocked(s, Likely, append(reasons, "it came again in a later round")...)
 	case c.Silent():
 		return blocked(s, Suspected, append(reasons, "seen once, it may be loss, or the server's own")...)
+	case !c.mayBeBackEnd():
+		return blocked(s, Suspected, append(reasons, "the same name passes at another address in this round: one machine of a site that ends connections at random, and spared the neutral one, looks so")...)
 	}
 	return blocked(s, Suspected, append(reasons, "an edge whose back end for this one name is gone says that too, at each of its addresses")...)
 }
@@ -48,6 +50,21 @@ func byName(c *Case, s Signature, reasons ...string) *Finding {
 func (c *Case) neutralDiedElsewhere() bool {
 	for _, d := range c.all {
 		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Endpoint != c.Endpoint && d.N != nil && !d.N.OK() && d.N.Failure.Kind() == c.Kind() {
+			return true
+		}
+	}
+	return false
+}
+
+// sparedElsewhere says whether the very same step, with the target's name, passed at another address of it over the same
+// family. Who reads names reads this one there too, or on the way there: what ended one of two may be one ill machine of
+// the site's, which a single try of control N escapes as easily as the target's own at the next. A large hello that
+// passes says so of the small one before it, too (see alike).
+func (c *Case) sparedElsewhere() bool {
+	for i := range c.view.m.Observations {
+		o := &c.view.m.Observations[i]
+		same := o.Target == c.Target.ID && o.Control == T && o.Operation == c.T.Operation && o.Transport == c.T.Transport && o.Name == c.Name && o.Family == c.Family
+		if same && o.OK() && o.Addr() != c.Addr() && (o.shape() == c.T.shape() || c.T.shape() == Small && o.shape() == Default) {
 			return true
 		}
 	}

@@ -8,7 +8,7 @@ func TestNeutralDiedElsewhere(t *testing.T) {
 	at := func(target, endpoint string, of Failure) *Case {
 		m := &Measurement{}
 		return &Case{view: &view{m: m, line: &Line{}}, Layer: LayerTLS, Target: TargetInfo{ID: target}, Endpoint: endpoint,
-			T: &Observation{Operation: TLSHandshake, Endpoint: endpoint}, N: &Observation{Operation: TLSHandshake, Endpoint: endpoint, Failure: of}}
+			T: &Observation{Target: target, Control: T, Operation: TLSHandshake, Endpoint: endpoint}, N: &Observation{Operation: TLSHandshake, Endpoint: endpoint, Failure: of}}
 	}
 	spared := at("web", "192.0.2.2:443", "")
 	for _, tt := range []struct {
@@ -23,6 +23,9 @@ func TestNeutralDiedElsewhere(t *testing.T) {
 		{"the target's own name passed there", spared, Suspected},
 	} {
 		c := at("web", "192.0.2.1:443", "")
+		if tt.other == spared {
+			c.view.m.Observations = []Observation{*spared.T}
+		}
 		c.T.Failure = ConnectionReset
 		if tt.other != spared {
 			tt.other.T.Failure = ConnectionReset
