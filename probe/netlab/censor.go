@@ -141,6 +141,7 @@ func (f *flow) impair(r *Rule) {
 		f.rate = r.Rate
 	case Delay:
 		f.late += r.Delay
+		f.lateAt = r.position()
 	case Lose:
 		share := r.Probability
 		if share == 0 {

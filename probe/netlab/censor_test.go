@@ -13,6 +13,28 @@ import (
 	"time"
 )
 
+// What a box answers passes the queue that stands nearer to the vantage, as what it answers to did: a second each way,
+// and each way of the connect before.
+func TestAnswersPassTheQueueAtHome(t *testing.T) {
+	const late = time.Second
+	for position, after := range map[float64]time.Duration{0.5: 4*late + 90*time.Millisecond, 1: 4*late + 120*time.Millisecond, 0.01: 2*late + 60*time.Millisecond + 600*time.Microsecond} {
+		onWire(t, far, func(t *testing.T, n *Network) {
+			n.serve(t, edge, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+			n.Censor(
+				Rule{ID: "queue", Protocol: Any, Action: Delay, Delay: late, Position: 0.02},
+				Rule{ID: "box", Protocol: TLS, Names: []string{".a.org"}, Action: Reset, Position: position},
+			)
+			begun := time.Now()
+			if _, err := n.shake(t, edge, small("www.A.org")); !strings.Contains(nest(err), "connection reset by peer") {
+				t.Errorf("got %s", nest(err))
+			}
+			if took := time.Since(begun); took != after {
+				t.Errorf("a box at %g: after %v, want %v", position, took, after)
+			}
+		})
+	}
+}
+
 // small is a hello of one segment.
 func small(name string) *tls.Config {
 	return &tls.Config{ServerName: name, CurvePreferences: []tls.CurveID{tls.X25519}}

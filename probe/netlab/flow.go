@@ -33,6 +33,7 @@ type flow struct {
 	rate           int64   // throttled to, bit/s
 	free           [2]time.Time
 	late           time.Duration
+	lateAt         float64         // where the last box stands that makes it so
 	drawn          map[string]bool // what rules with a probability drew for this flow
 	initial        initialReader
 }
@@ -46,8 +47,15 @@ func (f *flow) upTo(r *Rule) time.Duration {
 	return time.Duration(float64(f.link.Latency) * r.position())
 }
 
-// injected is when something arrives at the vantage that the box sends in answer to what leaves now.
-func (f *flow) injected(r *Rule) time.Time { return time.Now().Add(2 * f.upTo(r)) }
+// injected is when something arrives at the vantage that the box sends in answer to what leaves now. Where a box
+// nearer to the vantage delays the flow, both pass it. The caller holds the flow's lock.
+func (f *flow) injected(r *Rule) time.Time {
+	at := time.Now().Add(2 * f.upTo(r))
+	if r.position() > f.lateAt {
+		at = at.Add(2 * f.late)
+	}
+	return at
+}
 
 // path is the flow's link, with what rules have made of it.
 func (f *flow) path() Link {
