@@ -12,6 +12,9 @@ import (
 
 // Hours on a lossy line with its troubles: nothing is called likely.
 func TestNoise(t *testing.T) {
+	if underRace {
+		t.Skip("hours of virtual time make the race detector itself give up; the rounds are raced elsewhere")
+	}
 	t.Parallel()
 	const rounds = 20
 	r, err := newLab().Noise(t.Context(), scenarios.Noise{Loss: 0.05, Burst: 300 * time.Millisecond, Weeks: 1, Seed: 7, Rounds: rounds})
@@ -28,6 +31,9 @@ func TestNoise(t *testing.T) {
 
 // The tables fit a terminal, and a run that was stopped says so.
 func TestNoiseTables(t *testing.T) {
+	if underRace {
+		t.Skip("as TestNoise")
+	}
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
