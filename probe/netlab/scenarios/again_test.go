@@ -180,6 +180,9 @@ var leans = map[string]string{
 	"innocent-resolver-cannot-reach-name-servers":  "its answer, which comes late, is what excuses",
 	"innocent-resolver-slow-for-some-names":        "its answer, which comes late, is what excuses",
 	"innocent-router-resets-one-in-three":          "each neutral host that dies by chance is a witness, and there are few",
+	"innocent-few-new-flows-get-no-room":           "the one connect that passed is what excuses the one that was lost",
+	"innocent-one-new-flow-in-ten-gets-no-room":    "the one connect that passed is what excuses the one that was lost",
+	"innocent-site-out-over-ipv6":                  "the one connect that failed too is what excuses QUIC",
 }
 
 func describeStep(o *ms.Observation) string {
