@@ -102,7 +102,7 @@ func openToExport(dir string, named bool) (*store.Store, error) {
 	case err != nil && named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)):
 		return nil, usagef("--store.path: %w", err)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no store in %s: nothing was measured here yet, or --store.path is another", dir)
+		return nil, noStore(dir)
 	case err != nil:
 		return nil, err
 	case kept.Size() == 0:
@@ -110,6 +110,11 @@ func openToExport(dir string, named bool) (*store.Store, error) {
 		return nil, fmt.Errorf("there is no store in %s: nothing was measured here yet, or only by a version that kept daily files, which 'telltale run' takes in", dir)
 	}
 	return kept, nil
+}
+
+// noStore says what it means that the folder where the store would be is not there.
+func noStore(dir string) error {
+	return fmt.Errorf("there is no store in %s: nothing was measured here yet, or --store.path is another", dir)
 }
 
 // known refuses an app that neither a catalogue nor the store knows.

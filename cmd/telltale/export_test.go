@@ -177,8 +177,10 @@ func TestExportUsage(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", empty)
 	t.Setenv("HOME", empty)
 	t.Setenv("LocalAppData", empty)
-	if code, _, errs := telltale(t, "", "export"); code != exitCould || !strings.Contains(errs, "there is no store in ") {
-		t.Errorf("never measured: exit %d: %s", code, errs)
+	for _, command := range []string{"export", "judge"} {
+		if code, _, errs := telltale(t, "", command); code != exitCould || !strings.Contains(errs, "there is no store in ") {
+			t.Errorf("%s, never measured: exit %d: %s", command, code, errs)
+		}
 	}
 }
 

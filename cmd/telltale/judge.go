@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,8 @@ func (j *judgeCmd) Run(c *cli, t terminal) error {
 	if j.List {
 		return listRules(t.out, by)
 	}
-	if len(j.Files) == 0 {
+	named := len(j.Files) > 0
+	if !named {
 		cfg, err := c.config()
 		if err != nil {
 			return err
@@ -43,6 +45,9 @@ func (j *judgeCmd) Run(c *cli, t terminal) error {
 	}
 	refused := &refusals{w: t.err}
 	archive, err := store.OpenArchive(j.Files, t.in, refused.add)
+	if !named && c.StorePath == "" && errors.Is(err, fs.ErrNotExist) {
+		return noStore(j.Files[0])
+	}
 	if err != nil {
 		return usageError{err}
 	}
