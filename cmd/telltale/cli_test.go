@@ -82,6 +82,7 @@ func TestCommandLine(t *testing.T) {
 		{"one scenario", []string{"lab", "run", "tls-reset-by-name"}, exitDone, "right", nil},
 		{"the matrix as JSON", []string{"lab", "matrix", "--app=line", "--format=json"}, exitDone, `"wrong": 0`, nil},
 		{"the matrix as Markdown", []string{"lab", "matrix", "--app=line", "--format=markdown"}, exitDone, "| placebo-hit-by-a-careless-pattern |", nil},
+		{"no such app in the matrix", []string{"lab", "matrix", "--app=nothing"}, exitUsage, "", []string{"--app=nothing: no such app; there are", "signal"}},
 		{"a wrong format of the matrix", []string{"lab", "matrix", "--format=xml"}, exitUsage, "", []string{"markdown"}},
 		{"no such scenario", []string{"lab", "run", "nothing"}, exitUsage, "", []string{"no scenario"}},
 		{"no command", nil, exitUsage, "", []string{"expected one of"}},

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
@@ -42,6 +44,9 @@ func (m *labMatrixCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
+	if err := m.known(all); err != nil {
+		return err
+	}
 	var chosen []scenarios.Scenario
 	for _, s := range all {
 		if (!m.Innocent || s.Innocent) && (m.App == "" || s.Measures(m.App)) {
@@ -60,6 +65,26 @@ func (m *labMatrixCmd) Run(c *cli, t terminal) error {
 		return fmt.Errorf("%d of %d scenarios are judged wrongly", report.Wrong, report.Right+report.Wrong)
 	}
 	return nil
+}
+
+// known refuses an app that no catalogue and no scenario has: all scenarios that name none would measure it.
+func (m *labMatrixCmd) known(all []scenarios.Scenario) error {
+	if m.App == "" {
+		return nil
+	}
+	lab := newLab()
+	var apps []string
+	for _, app := range slices.Concat(lab.Apps, lab.More) {
+		apps = append(apps, app.ID)
+	}
+	for i := range all {
+		apps = append(apps, all[i].Apps...)
+	}
+	if slices.Contains(apps, m.App) {
+		return nil
+	}
+	slices.Sort(apps)
+	return usagef("--app=%s: no such app; there are %s", m.App, strings.Join(slices.Compact(apps), ", "))
 }
 
 func newMatrixReport(chosen []scenarios.Scenario, played []outcome) *matrixReport {
