@@ -177,7 +177,7 @@ func (o *outcome) meet(k placeKey, trials []Trial) bool {
 			o.neutral = append(o.neutral, neutral{alone: t.Outcome == ControlOnlyFailed, kind: t.Kind()})
 		}
 		for j := range o.found {
-			if f := &o.found[j]; t.Outcome == TargetOnlyFailed && t.Signature == f.signature {
+			if f := &o.found[j]; t.Outcome == TargetOnlyFailed && !t.household && t.Signature == f.signature {
 				f.trial, f.witnessed = true, f.witnessed || t.witnessed
 			}
 		}

@@ -40,6 +40,7 @@ type Trial struct {
 
 	followed  Layer // in which the history follows it, where that is not Layer: what transfers tell
 	witnessed bool  // what failed here, transfers alone, did not for the reference vantage
+	household bool  // the resolver's answer may be the household's own wish: it stays, and is no proof of anybody else's
 }
 
 // isAt says whether a trial was made where the history keeps a place.
@@ -181,7 +182,7 @@ func resolveTrials(m, gate *Measurement, v *AppVerdict) []Trial {
 		}
 		if d := other[wanted{o.Name, o.Family}]; d != nil {
 			t := newTrial(o, d.Failure, d.OK() && neutral[o.Family] && !failed[placed{o.Target, o.Family}], o.OK() && !blockedAt(v, o.Target, LayerDNS, o.Family))
-			t.Endpoint = o.Name
+			t.Endpoint, t.household = o.Name, m.toldAtHome(o)
 			out = append(out, t)
 		}
 	}
