@@ -89,8 +89,9 @@ func sameBytes(a, b int64) bool {
 
 // heldByReference weighs what every name meets at an address that is better for R. What lies on our way alone, or
 // near us, may be crowded or broken: R's word alone is a suspicion. It is likely where another target of the app
-// fares alike in another network, and better for R, if R fetched both since it began here, and it came again hours
-// later (DESIGN section 4, rule 6).
+// fares alike in another network, and better for R, if R fetched both since it began here, and it came again (DESIGN
+// section 4, rule 6): hours later where streams are cut off, and a day where they are slow, since a way to an operator
+// that is crowded is so to all of his networks, for an evening, and not in the small hours.
 func (c *Case) heldByReference(f Finding, alike func(*Case) bool, reason string) *Finding {
 	f.Confidence, f.Reasons = Suspected, append(f.Reasons, reason)
 	second := slices.ContainsFunc(c.all, func(d *Case) bool {
@@ -103,11 +104,18 @@ func (c *Case) heldByReference(f Finding, alike func(*Case) bool, reason string)
 		f.Reasons = append(f.Reasons, "its word is older than the finding")
 	case !c.AgainLater(f.Signature, server):
 		f.Reasons = append(f.Reasons, "seen for a few hours at most")
+	case f.State == Throttled && !c.AgainLater(f.Signature, crowded):
+		f.Reasons = append(f.Reasons, "seen for less than a day: a crowded way to all of an operator's networks is so for an evening")
 	default:
 		f.Confidence, f.Reasons = Likely, append(f.Reasons, "so it is since this began, and at another target of the app in another network")
 	}
 	return &f
 }
+
+// crowded is for how long a way between two operators, by which all of his networks are reached, may be crowded
+// without an hour's rest. Congestion between networks follows the day (Dhamdhere et al., Inferring Persistent
+// Interdomain Congestion, SIGCOMM 2018): it passes within one.
+const crowded = 24 * time.Hour
 
 // fetchedSince says whether R fetched the object after the finding was first made here, without a success of ours since.
 func (c *Case) fetchedSince(s Signature) bool {

@@ -82,7 +82,7 @@ var throttleRules = []Rule{
 		Source:     "Turkey Blocks, 2016-11-04 (throttling of all of an app's sites by operators); DESIGN section 4, throttle.ip and rule 6",
 		Signatures: []Signature{ThrottleIP},
 		Needs:      "three slow transfers of target and control N each, and three of neutral hosts of two operators that lie between the first and the last of them; to call it throttled, the reference vantage's word that it is fast there, or another target of the app in another network that fares alike, and both faster here before",
-		Refuses:    "more than a suspicion without both of R's word and a second network, hours apart; and whether a server that was never seen to be faster paces what it sends, is far away, or crowded",
+		Refuses:    "more than a suspicion without both of R's word and a second network, for a day without a pause; and whether a server that was never seen to be faster paces what it sends, is far away, or crowded",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			if !c.slowAmongFast() {
