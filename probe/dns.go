@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"time"
 
@@ -97,6 +98,9 @@ func (h Host) asked(ctx context.Context, r Resolver, q question) (*inquiry, meas
 	if err == nil {
 		err = survived(func() error { return x.ask(ctx) })
 	}
+	if x.conn != nil && onOurLink(x.conn.LocalAddr(), w.endpoint.Addr()) {
+		x.seen.Class = "home"
+	}
 	err = ended(ctx, err)
 	o := x.s.end(x.conn, err)
 	if !w.endpoint.IsValid() {
@@ -162,7 +166,7 @@ func withPatience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, dnsPatience)
 }
 
-// resolverClass is DNS.Class. Addresses of RFC 6598 may be the provider's resolver or a VPN's own: that
+// resolverClass is DNS.Class, by the address alone (onOurLink knows more). Addresses of RFC 6598 may be the provider's resolver or a VPN's own: that
 // is not known.
 func resolverClass(a netip.Addr) string {
 	a = a.Unmap()
@@ -173,4 +177,25 @@ func resolverClass(a netip.Addr) string {
 		return "home"
 	}
 	return "public"
+}
+
+// linkBits is the length of the prefix of a link whose hosts choose their own addresses (RFC 4291, section 2.5.1).
+const linkBits = 64
+
+// onOurLink says whether a public address of IPv6 is of the link from which we ask: a home's router, or the filter in
+// it, gives its resolver such an address as often as a private one (RFC 8106; RFC 7084, L-11). Of IPv4 a home has no more
+// than one public address.
+func onOurLink(local net.Addr, a netip.Addr) bool {
+	if local == nil {
+		return false
+	}
+	ours, err := netip.ParseAddrPort(local.String())
+	return err == nil && sameLink(ours.Addr(), a)
+}
+
+func sameLink(ours, a netip.Addr) bool {
+	if a = a.WithZone(""); !a.Is6() || a.Is4In6() {
+		return false
+	}
+	return netip.PrefixFrom(a, linkBits).Masked().Contains(ours.WithZone(""))
 }

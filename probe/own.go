@@ -40,7 +40,7 @@ func (n Network) own() (own privacy.Own) {
 		}
 	}
 	for _, r := range n.Resolvers {
-		if resolverClass(r) == "home" {
+		if resolverClass(r) == "home" || sameLink(n.IPv6.Local, r) {
 			own.Near = append(own.Near, r)
 		}
 	}
