@@ -164,7 +164,7 @@ var quicRules = []Rule{
 		Source:     "Elmenhorst et al., Web Censorship Measurements of HTTP/3 over QUIC, IMC 2021 (UDP endpoint blocking)",
 		Signatures: []Signature{QUICTimeoutEndpoint},
 		Needs:      "silence with the target's name and with a neutral one, the server's own offer of h3 over verified TLS in this round and neutral hosts that answer over QUIC in this family, or a reference vantage that passes",
-		Refuses:    "that a server without QUIC blocks it, or one that does not answer over TCP either; without the reference vantage or QUIC that passed here within a day, and TLS that proved itself at this address in this round, more than a suspicion, however many addresses of the site are silent",
+		Refuses:    "that a server without QUIC blocks it, or one that does not answer over TCP either; without the reference vantage or QUIC that passed here within a day, and TLS that proved itself at this address in this round, more than a suspicion, however many addresses of the site are silent, nor of what has not lasted for hours",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			switch {
@@ -182,8 +182,8 @@ var quicRules = []Rule{
 				return inconclusive(QUICTimeoutEndpoint, "unanswered whatever the name; no neutral host was asked over QUIC in this family")
 			}
 			const what = "unanswered whatever the name, while the server's own Alt-Svc offers it and neutral hosts answer"
-			if c.view.proved[named{c.Name, c.Addr()}] && c.quicPassedLately() && c.AgainLater(QUICTimeoutEndpoint, Decorrelation) {
-				return blocked(QUICTimeoutEndpoint, Likely, what, "it passed here within the last day, and the silence came again in a later round")
+			if c.view.proved[named{c.Name, c.Addr()}] && c.quicPassedLately() && c.AgainLater(QUICTimeoutEndpoint, server) {
+				return blocked(QUICTimeoutEndpoint, Likely, what, "it passed here within the last day, and the silence came again hours later")
 			}
 			return blocked(QUICTimeoutEndpoint, Suspected, what, "an offer may outlive what it offers, at all machines of a site at once")
 		},
