@@ -118,35 +118,36 @@ func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
 	case !c.view.line.Fine[c.Family]:
 		return inconclusive(s, append(reasons, "endpoints of the app in two networks fail alike, and so do half of the neutral operators' or more")...)
 	case c.lostOnIPv6Alone():
-		return inconclusive(s, append(reasons, "endpoints of the app in two networks are silent over IPv6, and the same targets pass over IPv4: between operators that do not exchange IPv6 it gets lost so")...)
+		return inconclusive(s, append(reasons, "endpoints of the app in two networks are silent over IPv6, and the same targets answer over IPv4: between operators that do not exchange IPv6 it gets lost so")...)
 	}
 	return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
 }
 
-// lostOnIPv6Alone says whether the case is silence over IPv6 of a target that passes over IPv4, and so is each that
+// lostOnIPv6Alone says whether the case is silence over IPv6 of a target that answers over IPv4, and so is each that
 // fails alike in another network.
 func (c *Case) lostOnIPv6Alone() bool {
-	if c.Family != IPv6 || !c.Silent() || !c.passesOverIPv4() {
+	if c.Family != IPv6 || !c.Silent() || !c.answersOverIPv4() {
 		return false
 	}
 	for _, d := range c.alikeInOtherNetworks() {
-		if !d.passesOverIPv4() {
+		if !d.answersOverIPv4() {
 			return false
 		}
 	}
 	return true
 }
 
-// passesOverIPv4 says whether the target's layer passed over IPv4 in this round, and failed nowhere.
-func (c *Case) passesOverIPv4() bool {
-	passes := false
+// answersOverIPv4 says whether the target's layer passed over IPv4 in this round, or failed with a word of somebody's,
+// as a refusal is: that has a cause of its own. It was silent nowhere.
+func (c *Case) answersOverIPv4() bool {
+	answers := false
 	for _, d := range c.all {
 		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Family == IPv4 {
-			if d.Failed() {
+			if d.Failed() && d.Silent() {
 				return false
 			}
-			passes = true
+			answers = true
 		}
 	}
-	return passes
+	return answers
 }
