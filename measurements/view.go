@@ -258,14 +258,14 @@ func (v *view) connectOf(conn int) *Observation {
 
 // leastRTT is the least round-trip time known to an address: of what the history knows and of this round's
 // connects, since lines get faster, and sites are opened nearer. Without a history it is that of at least two
-// connects of this round (one alone may hide a retransmitted SYN). A box that accepts in the server's place
+// connects of this round (one alone may hide a retransmitted SYN), the quicker one within the time after which a SYN is sent again. A box that accepts in the server's place
 // shortens those of this round: what it sends then looks like the server's.
 func (v *view) leastRTT(a netip.Addr) (Seconds, bool) {
 	samples := v.rtt[a]
 	if least, known := v.minRTT(a); known {
 		return slices.Min(append(slices.Clone(samples), least)), true
 	}
-	if len(samples) < 2 {
+	if len(samples) < 2 || slices.Min(samples) >= Seconds(slowStep) { // each may have lost its first SYN
 		return 0, false
 	}
 	return slices.Min(samples), true
