@@ -51,6 +51,8 @@ type Line struct {
 	rates []neutralRate
 	// caprices count the operators of neutral hosts that are hit at random, by how their handshakes die.
 	caprices map[caprice]int
+	// strays are the sites of apps at which handshakes died as chance alone makes them die (readStrays).
+	strays map[caprice]map[string]bool
 	// Redirected: another resolver answers over UDP than over TCP at the same address.
 	Redirected bool
 	// Encrypted is how encrypted DNS to public resolvers is seen to be filtered, in a sentence; "" where it is not.

@@ -66,8 +66,12 @@ func doubted(c *Case, f *Finding) *Finding {
 		return f
 	}
 	n := c.view.line.caprices[caprice{c.Kind(), overQUIC(c.T)}]
-	if n == 0 {
+	if n == 0 && !c.astray() {
 		return f
+	}
+	if n == 0 {
+		reason := "elsewhere in this round handshakes died in the same way as no list of names makes them die, a neutral name's alone or one shape of another site's: chance may have hit the target and spared the control"
+		return &Finding{State: f.State, Signature: f.Signature, Confidence: Suspected, Rule: f.Rule, Reasons: append(f.Reasons, reason)}
 	}
 	reasons := append(f.Reasons, fmt.Sprintf("handshakes with neutral hosts of %d operators die in the same way in this round, and pass at other moments: chance may have hit the target and spared the control", n))
 	if n >= wild {

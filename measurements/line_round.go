@@ -7,6 +7,7 @@ func judgeLineOf(r *Round, gate *Measurement, again, resolvers []*Observation) *
 	l.listen(gate, again, r.Apps)
 	l.readRates(gate, again)
 	l.readCaprice(gate, again, r.Apps)
+	l.readStrays(r.Apps)
 	l.readFlows(gate, r.Apps)
 	l.readResolver(gate, r.Apps)
 	l.readGarden(r)
