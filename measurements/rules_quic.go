@@ -6,12 +6,13 @@ var quicRules = []Rule{
 	offeredAlone,
 	{
 		ID:         "quic-alert-with-name",
+		weighs:     true,
 		Says:       "The QUIC handshake ends in an alert with the target's name; a neutral name passed at the same place just before.",
 		Layers:     []Layer{LayerQUIC},
 		Source:     "RFC 9001, section 4.8; DESIGN section 4, rule 4",
 		Signatures: []Signature{QUICAlertSNI, ServiceMoved},
 		Needs:      "an alert, control N that was answered at the same place just before, and the server's own offer of h3 over verified TLS in this round",
-		Refuses:    "that an alert is forged where the server may have sent it",
+		Refuses:    "that an alert is forged where the server may have sent it: more than a suspicion of one that came no faster than the server can, without control X, the reference vantage or hours of it",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			n, alert := c.T.Failure.Alert()
@@ -21,7 +22,11 @@ var quicRules = []Rule{
 			case n == unrecognizedName:
 				return inconclusive(ServiceMoved, "the alert unrecognized_name is what a server says that no longer serves the name")
 			case c.NeutralPassed() && c.view.altSvc[c.Name]:
-				return blocked(QUICAlertSNI, Likely, "an alert with the target's name; a neutral name was answered, and the server itself offers h3 for this name")
+				const what = "an alert with the target's name; a neutral name was answered, and the server itself offers h3 for this name"
+				if c.former {
+					return blocked(QUICAlertSNI, Likely, what)
+				}
+				return byName(c, QUICAlertSNI, what)
 			}
 			return inconclusive(QUICAlertSNI, "an alert, and nothing shows that it is not the server's own")
 		},
@@ -52,7 +57,7 @@ var quicRules = []Rule{
 		Source:     "RFC 9000, sections 6 and 10.2; RFC 8999, section 6 (neither is authenticated before the handshake)",
 		Signatures: []Signature{QUICVersionSig, QUICCloseSig},
 		Needs:      "a close or a version negotiation, and control N answered there, the server's own offer of h3, or a reference vantage that passes",
-		Refuses:    "whether the server or the network said it, where nothing of these speaks",
+		Refuses:    "whether the server or the network said it, where nothing of these speaks; more than a suspicion of a close that came no faster than the server can, without control X, the reference vantage or hours of it",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			s := Signature("")
@@ -241,7 +246,7 @@ func (c *Case) quicPassesElsewhere() bool {
 // quicAnswered weighs a QUIC failure that somebody had to send.
 func quicAnswered(c *Case, s Signature) *Finding {
 	if c.NeutralPassed() {
-		return blocked(s, Likely, "only the target's name meets it: a neutral name at the same address, just before, was answered")
+		return byName(c, s, "only the target's name meets it: a neutral name at the same address, just before, was answered")
 	}
 	if f := byReference(c, s, "somebody refuses QUIC there"); f != nil {
 		return f

@@ -49,7 +49,7 @@ func byName(c *Case, s Signature, reasons ...string) *Finding {
 // layer, in this round: one ill machine of a site's pool spares nobody, and control N here as easily as the target there (rule 10).
 func (c *Case) neutralDiedElsewhere() bool {
 	for _, d := range c.all {
-		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Endpoint != c.Endpoint && d.N != nil && !d.N.OK() && d.N.Failure.Kind() == c.Kind() {
+		if d.Target.ID == c.Target.ID && d.Layer == c.Layer && d.Endpoint != c.Endpoint && d.N != nil && !d.N.OK() && (d.N.Failure == c.T.Failure || c.Kind() != "" && d.N.Failure.Kind() == c.Kind()) {
 			return true
 		}
 	}
@@ -71,9 +71,10 @@ func (c *Case) sparedElsewhere() bool {
 	return false
 }
 
-// mayBeBackEnd says whether what is behind an edge, for this one name, may have failed so.
+// mayBeBackEnd says whether what is behind an edge, for this one name, may have failed so. A server closes a QUIC
+// connection so that it has no room for, or no certificate (RFC 9000, section 20.1).
 func (c *Case) mayBeBackEnd() bool {
-	return c.Silent() || c.Kind() == "eof" || c.Kind() == "alert"
+	return c.Silent() || c.Kind() == "eof" || c.Kind() == "alert" || c.T.Failure.IsQUICClose()
 }
 
 // episode is the time within which failures without a success in between are one: an outage, or a mistake with one
