@@ -101,7 +101,10 @@ func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
 	if c.former {
 		return whateverTheNameFormerly(c, s, reasons...)
 	}
-	if c.FromThePath() {
+	switch {
+	case c.FromThePath() && c.inTheHouse():
+		return inconclusive(s, append(reasons, "the answer came within a millisecond: a firewall of this machine, or of this house, is as near as that")...)
+	case c.FromThePath():
 		return blocked(s, Likely, append(reasons, c.pathReason())...)
 	}
 	home := c.T.ICMP != nil && c.T.ICMP.Sender == ICMPHome // who stands elsewhere does not have this router
@@ -122,6 +125,21 @@ func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
 		return inconclusive(s, append(reasons, "endpoints of the app in two networks are silent over IPv6, and the same targets answer over IPv4: between operators that do not exchange IPv6 it gets lost so")...)
 	}
 	return blocked(s, Suspected, append(reasons, "endpoints of the app in two networks fail alike while neutral ones answer; no reference vantage says that they are up")...)
+}
+
+// theHouse is the time within which what answers is taken to stand in the house: no access line takes less for a round
+// trip as a rule (ITU-T G.984 polls its terminals in frames of 125 µs, and takes several; DOCSIS and DSL take many
+// times that), and a local network less than half. Chosen by us.
+const theHouse = Seconds(time.Millisecond)
+
+// inTheHouse says whether a connect, or what followed on it at once, was answered within that time, and not by ICMP,
+// whose sender is known.
+func (c *Case) inTheHouse() bool {
+	took := c.T.Duration
+	if accept := c.view.connectOf(c.T.Conn); c.T.Operation == Settle && accept != nil {
+		took = accept.Duration
+	}
+	return c.T.ICMP == nil && took < theHouse
 }
 
 // lostOnIPv6Alone says whether the case is silence over IPv6 of a target that answers over IPv4, and so is each that
