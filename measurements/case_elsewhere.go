@@ -78,22 +78,23 @@ func (c *Case) followed(s Signature) bool {
 func (c *Case) FailsAlikeInTwoNetworks() bool { return len(c.alikeInOtherNetworks()) > 0 }
 
 func (c *Case) alikeInOtherNetworks() (alike []*Case) {
-	if c.lostAlone() {
+	if c.lostAlone(c.former) {
 		return nil
 	}
 	here := network(c.Addr())
 	for _, d := range c.all {
-		if d.Target.ID != c.Target.ID && d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here && !d.oneFormAlone() && !d.lostAlone() {
+		if d.Target.ID != c.Target.ID && d.Layer == c.Layer && d.Family == c.Family && d.Failed() && d.T.Failure == c.T.Failure && d.Addr().IsValid() && network(d.Addr()) != here && !d.oneFormAlone() && !d.lostAlone(c.former) {
 			alike = append(alike, d)
 		}
 	}
 	return alike
 }
 
-// lostAlone says whether a connect met silence and another one passed, to the same place or to another address of the
-// target over the same family: who has no room for a new flow, here or there, loses one so.
-func (c *Case) lostAlone() bool {
-	if c.Layer != LayerTCP || !c.Silent() {
+// lostAlone says whether a connect met silence, or was refused, and another one passed, to the same place or to another
+// address of the target over the same family: who has no room for a new flow, here or there, loses one so. Formerly
+// a refusal did not count.
+func (c *Case) lostAlone(former bool) bool {
+	if c.Layer != LayerTCP || !c.Silent() && (former || !c.T.refusedConnect()) {
 		return false
 	}
 	return c.connectsToo() || slices.ContainsFunc(c.all, func(d *Case) bool {

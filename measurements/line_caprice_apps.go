@@ -17,7 +17,59 @@ func (l *Line) readStrays(apps []Measurement) {
 				l.strays[by][where] = true
 			}
 		}
+		if refusesSome(&apps[i]) {
+			l.strays[caprice{kind: refusal}] = map[string]bool{neutralStray: true}
+		}
 	}
+}
+
+// refusal is how a connect dies that is refused: no word of Failure.Kind, whose signatures are other layers'.
+const refusal = "refused"
+
+// refusesSome says whether one of an app's endpoints refused a connect in this round and accepted another: no name
+// stands in a SYN, so that who refuses addresses would have refused both.
+func refusesSome(m *Measurement) bool {
+	accepted, refused := map[string]bool{}, map[string]bool{}
+	for i := range m.Observations {
+		switch o := &m.Observations[i]; {
+		case o.Operation != Connect || o.atHelper():
+		case o.OK():
+			accepted[o.Endpoint] = true
+		case o.refusedConnect():
+			refused[o.Endpoint] = true
+		}
+	}
+	for at := range refused {
+		if accepted[at] {
+			return true
+		}
+	}
+	return false
+}
+
+// refusedConnect says whether a reset answered a connect.
+func (o *Observation) refusedConnect() bool {
+	return o.Operation == Connect && o.ICMP == nil && (o.Failure == ConnectionRefused || o.Failure == ConnectionReset)
+}
+
+// refusedOnce says whether a connect was refused, and nothing of this round or of earlier ones shows that it was more
+// than that one: neither another endpoint of the target that is refused too, while none of its family accepts, nor the
+// same in an earlier round.
+func (c *Case) refusedOnce(s Signature) bool {
+	if !c.T.refusedConnect() || c.AgainLater(s, Decorrelation) {
+		return false
+	}
+	once := true
+	for _, d := range c.all {
+		if d.Target.ID != c.Target.ID || d.Layer != LayerTCP || d.Family != c.Family || d.Endpoint == c.Endpoint {
+			continue
+		}
+		if !d.Failed() {
+			return true
+		}
+		once = once && d.T.Failure != c.T.Failure
+	}
+	return once
 }
 
 // shaken are the handshakes of one target at one endpoint, in the order of the evidence. An edge that hangs up on every

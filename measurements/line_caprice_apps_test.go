@@ -1,6 +1,10 @@
 package measurements
 
-import "testing"
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
 
 // A neutral name that dies alone, and one shape of another site's that dies alone, are chance: what dies so elsewhere
 // is no more than suspected.
@@ -36,6 +40,41 @@ func TestStrays(t *testing.T) {
 		}
 		if f := doubted(c, blocked(TLSResetSNI, Likely, "it was reset")); f.State != Blocked || f.Confidence != want {
 			t.Errorf("%s: %+v", tt.name, f)
+		}
+	}
+}
+
+// An endpoint that refuses one connect and accepts another tells that refusals are chance; one refusal alone is suspected.
+func TestRefusalsByChance(t *testing.T) {
+	connect := func(target, endpoint string, f Failure) Observation {
+		return Observation{Target: target, Control: T, Operation: Connect, Endpoint: endpoint, Family: IPv4, Failure: f, Duration: Seconds(5 * time.Millisecond)}
+	}
+	const one, port, two = "192.0.2.1:443", "192.0.2.1:80", "198.51.100.1:443"
+	for _, tt := range []struct {
+		name  string
+		more  []Observation
+		state State
+		conf  Confidence
+	}{
+		{"one refusal", nil, Blocked, Suspected},
+		{"two ports refuse", []Observation{connect("a", port, ConnectionRefused)}, Blocked, Likely},
+		{"another address accepts", []Observation{connect("a", two, "")}, Blocked, Suspected},
+		{"another target's place refuses one and accepts one", []Observation{connect("a", port, ConnectionRefused), connect("b", two, ConnectionRefused), connect("b", two, "")}, Inconclusive, ""},
+	} {
+		m := &Measurement{App: "app", Targets: []TargetInfo{{ID: "a"}, {ID: "b"}}, Observations: append([]Observation{connect("a", one, ConnectionRefused)}, tt.more...)}
+		l := &Line{}
+		l.readStrays([]Measurement{*m})
+		h := &past{Epoch: newEpoch()}
+		h.MinRTT = map[string]Seconds{"192.0.2.1": Seconds(100 * time.Millisecond)}
+		v := newView(m, &Measurement{}, l, h)
+		v.neutralRTT = map[netip.Addr]Seconds{netip.MustParseAddr("203.0.113.1"): Seconds(50 * time.Millisecond)}
+		for _, c := range v.cases() {
+			if c.Endpoint != one {
+				continue
+			}
+			if f := whateverTheName(c, TCPRefused); f.State != tt.state || f.Confidence != tt.conf {
+				t.Errorf("%s: %+v", tt.name, f)
+			}
 		}
 	}
 }

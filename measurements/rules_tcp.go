@@ -41,15 +41,15 @@ var tcpRules = []Rule{
 		Source:     "DESIGN section 4, rule 6; RFC 9293, section 3.10.7",
 		Signatures: []Signature{TCPTimeout, TCPRefused},
 		Needs:      "a connect that fails, and neutral endpoints that connect",
-		Refuses:    "that it is a block without evidence from the path, a reference vantage that passes, or a second network; that silence is one where another connect to the same place passed",
+		Refuses:    "that it is a block without evidence from the path, a reference vantage that passes, or a second network; that anything is one where another connect to the same place passed",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			s := connectSignature[c.T.Failure]
 			switch {
 			case s == "" || c.T.Operation != Connect:
 				return nil
-			case !c.former && c.Silent() && c.connectsToo():
-				return inconclusive(s, "another connect to the same place passed in this round: this one was lost, or is let through at times")
+			case !c.former && c.connectsToo():
+				return inconclusive(s, "another connect to the same place passed in this round: this one was lost, or refused by somebody who can't know more of it than its address")
 			}
 			return whateverTheName(c, s, "the connect fails; neutral endpoints connect")
 		},

@@ -104,6 +104,10 @@ func whateverTheName(c *Case, s Signature, reasons ...string) *Finding {
 		return whateverTheNameFormerly(c, s, reasons...)
 	}
 	switch {
+	case c.T.refusedConnect() && len(c.view.line.strays[caprice{kind: refusal}]) > 0:
+		return inconclusive(s, append(reasons, "connects are refused in this round at places where others pass: a router, or a translator of addresses, that refuses some at random does that anywhere")...)
+	case c.FromThePath() && c.refusedOnce(s) && !c.inTheHouse():
+		return blocked(s, Suspected, append(reasons, c.pathReason(), "it was refused once: a router, or a translator of addresses, that refuses some connections at random looks so")...)
 	case c.FromThePath() && c.inTheHouse():
 		return inconclusive(s, append(reasons, "the answer came within a millisecond: a firewall of this machine, or of this house, is as near as that")...)
 	case c.FromThePath():
