@@ -45,8 +45,16 @@ func (c *Case) answering() bool {
 	return c.unheard() || c.T.Received > 0 && c.Layer != LayerQUIC || c.Layer == LayerQUIC && c.view.answersOverTLS(c.Name, c.Addr())
 }
 
-// mute says whether the kernel knows that the server heard all of it, and nothing came.
-func (c *Case) mute() bool { return c.heard() && c.T.Received == 0 }
+// mute says whether the kernel knows that the server heard all of it, and nothing came. Of QUIC it knows nothing: what
+// is mute over TLS under this name at this address is taken to be mute over QUIC as well.
+func (c *Case) mute() bool {
+	if c.Layer == LayerQUIC {
+		return slices.ContainsFunc(c.all, func(d *Case) bool {
+			return d.Layer == LayerTLS && d.Name == c.Name && d.Addr() == c.Addr() && d.Silent() && d.mute()
+		})
+	}
+	return c.heard() && c.T.Received == 0
+}
 
 // unheard says whether the kernel knows that what we sent on the connection was never acknowledged in full: no
 // server has heard it. It counts the SYN as one (RFC 4898, tcpEStatsAppHCThruOctetsAcked; Linux, tcp(7)).
