@@ -57,7 +57,7 @@ var tlsRules = []Rule{
 		Layers:     []Layer{LayerTLS},
 		Source:     "Sundara Raman et al., Investigating Large Scale HTTPS Interception in Kazakhstan, IMC 2020",
 		Signatures: []Signature{TLSMITM},
-		Needs:      "a completed handshake under a chain to no root, an address that control D or the catalogue vouches for, and control N under its own chain there, or another site in another network with a chain of the same issuer",
+		Needs:      "a completed handshake under a chain to no root, an address that control D or the catalogue vouches for, and control N under its own chain there, or another site in another network with a chain of the same issuer, each for the site's name",
 		Refuses:    "that a private authority of the server is an interception; more than a suspicion where an edge may have lost the certificate of this one name",
 		Confidence: Confirmed,
 		Judge:      foreignChain,
@@ -220,11 +220,16 @@ func foreignForName(c *Case, reason string) *Finding {
 }
 
 // imposterElsewhere says whether another target, of another site, met a chain by the same issuer in another network:
-// the addresses of one site share its certificates, and its private authority.
+// the addresses of one site share its certificates, and its private authority. Certificates that are not for the names
+// don't count: what terminates TLS for two sites, and has lost both of theirs, shows its own at both, by an issuer that
+// its makers have named.
 func (c *Case) imposterElsewhere() bool {
+	if c.T.TLS.foreignTo(c.Name) {
+		return false
+	}
 	for _, d := range c.all {
 		if d.Layer == LayerTLS && d.Target.ID != c.Target.ID && site(d.Name) != site(c.Name) && d.T.TLS != nil && d.T.TLS.ChainRoot == RootNone &&
-			d.T.TLS.LeafIssuer == c.T.TLS.LeafIssuer && network(d.Addr()) != network(c.Addr()) {
+			d.T.TLS.LeafIssuer == c.T.TLS.LeafIssuer && !d.T.TLS.foreignTo(d.Name) && network(d.Addr()) != network(c.Addr()) {
 			return true
 		}
 	}
