@@ -96,8 +96,8 @@ func TestRatesDecide(t *testing.T) {
 	o.Rates.Reset = 1e-3 // a hundred times what is assumed
 	r := SimulateOutcomes(o)
 	months := r.Time.Hours() / monthOfHours
-	if n := float64(r.False[ms.Likely]); n == 0 || n > 10*months {
-		t.Errorf("%v likely in %.1f months of resets by chance", n, months)
+	if suspected, likely := r.False[ms.Suspected], float64(r.False[ms.Likely]); suspected == 0 || likely > 10*months {
+		t.Errorf("%d suspected and %v likely in %.1f months of resets by chance", suspected, likely, months)
 	}
 	if r.False[ms.Confirmed] != 0 {
 		t.Errorf("resets by chance are confirmed: %v", r.False)
