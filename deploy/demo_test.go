@@ -102,8 +102,8 @@ const (
 	end   = `ALERTS{alertname="TelltaleBlockingEnd",alertstate="firing"}`
 )
 
-// blocked are the signatures of the demo's blocks that are likely; the http.reset beside them is suspected for as long as it lasts.
-var blocked = []string{"dns.injection.blockpage", "quic.timeout.sni", "tcp.refused", "tls.reset.sni"}
+// blocked are the signatures of the demo's blocks.
+var blocked = []string{"dns.injection.blockpage", "http.reset", "quic.timeout.sni", "tcp.refused", "tls.reset.sni"}
 
 // hold collects what does not hold.
 type hold struct {
