@@ -74,7 +74,7 @@ var httpRules = []Rule{
 		Source:     "Sundara Raman et al., SIGCOMM 2023, Post-data signatures",
 		Signatures: []Signature{HTTPReset, HTTPTimeout, HTTPEOF},
 		Needs:      "an exchange that dies after a good handshake, and control N whose connection brought as many bytes at the same place",
-		Refuses:    "that the name matters where every stream ends after so many bytes; more than a suspicion, without evidence from the path, control X, the reference vantage or hours of it, of what the server may do that has read the request",
+		Refuses:    "that the name matters where every stream ends after so many bytes",
 		Confidence: Likely,
 		Judge: func(c *Case) *Finding {
 			s := httpSignature[c.Kind()]

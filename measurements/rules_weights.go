@@ -72,11 +72,9 @@ func (c *Case) sparedElsewhere() bool {
 }
 
 // mayBeBackEnd says whether what is behind an edge, for this one name, may have failed so. A server closes a QUIC
-// connection so that it has no room for, or no certificate (RFC 9000, section 20.1). What ends an exchange after a
-// handshake that proved the server may be the server's firewall for applications, which has read the request and
-// resets whom it takes for a robot: at each of the site's addresses, and under this name alone.
+// connection so that it has no room for, or no certificate (RFC 9000, section 20.1).
 func (c *Case) mayBeBackEnd() bool {
-	return c.Silent() || c.Kind() == "eof" || c.Kind() == "alert" || c.T.Failure.IsQUICClose() || c.Layer == LayerHTTP && c.T.Transport != "tcp"
+	return c.Silent() || c.Kind() == "eof" || c.Kind() == "alert" || c.T.Failure.IsQUICClose()
 }
 
 // episode is the time within which failures without a success in between are one: an outage, or a mistake with one
