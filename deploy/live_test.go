@@ -91,9 +91,19 @@ func started(t *testing.T, says *regexp.Regexp, name string, args ...string) str
 		stop()
 		t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ended is read from ProcessState
+		close(ended)
+	}()
 	t.Cleanup(func() {
+		select {
+		case <-ended:
+			t.Errorf("%s ended by itself: %v", filepath.Base(name), cmd.ProcessState) // .ci/deploy knows these words
+		default:
+		}
 		stop()
-		_ = cmd.Wait()
+		<-ended
 		if t.Failed() {
 			t.Logf("%s printed at last:\n%s", filepath.Base(name), out.tail())
 		}

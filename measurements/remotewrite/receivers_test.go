@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -52,6 +50,16 @@ func (c *counts) Dropped(_ string, n int) { c.dropped += n }
 // deliver empties the vantage's outbox into a receiver, at most so many messages; 0 is all.
 func deliver(t *testing.T, v *vantage, target string, most int) *counts {
 	t.Helper()
+	c, wrong := delivered(t.Context(), t, v, target, most)
+	if wrong != "" {
+		t.Fatal(wrong)
+	}
+	return c
+}
+
+// delivered does so until ctx ends, and says what is wrong with it.
+func delivered(ctx context.Context, t *testing.T, v *vantage, target string, most int) (c *counts, wrong string) {
+	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
@@ -63,17 +71,17 @@ func deliver(t *testing.T, v *vantage, target string, most int) *counts {
 	if most == 0 {
 		most = waiting
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	c := &counts{after: most, stop: cancel}
+	c = &counts{after: most, stop: cancel}
 	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
 	post := &delivery.Post{Client: delivery.NewClient(&http.Transport{}), URL: u, UserAgent: "telltale/test", Scrub: strings.TrimSpace}
 	(&delivery.Courier{Kind: remotewrite.Kind, Outbox: v.store, Sender: remotewrite.NewWriter(post, log), Counts: c, Log: log, Batch: 8}).Run(ctx)
 	left, err := v.store.Waiting(remotewrite.Kind)
 	if err != nil || waiting-left != c.sent || c.sent < most || c.failed+c.dropped > 0 {
-		t.Fatalf("%d of %d messages left, %d sent, %d attempts failed %v, %d dropped: %v", left, waiting, c.sent, c.failed, c.reasons, c.dropped, err)
+		wrong = fmt.Sprintf("%d of %d messages left, %d sent, %d attempts failed %v, %d dropped: %v", left, waiting, c.sent, c.failed, c.reasons, c.dropped, err)
 	}
-	return c
+	return c, wrong
 }
 
 // half of what waits.
@@ -100,75 +108,6 @@ func binary(t *testing.T, name string) string {
 	}
 	t.Skipf("%v: .ci/receivers installs it", err)
 	return ""
-}
-
-// receiver is a real one, on loopback.
-type receiver struct {
-	t       *testing.T
-	path    string
-	args    []string
-	address string
-	ready   string
-	dropped time.Time // when series ended, with a stale marker
-	cmd     *exec.Cmd
-	log     string
-}
-
-func (r *receiver) url(path string) string { return "http://" + r.address + path }
-
-func (r *receiver) start() {
-	r.t.Helper()
-	out, err := os.OpenFile(r.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer func() { _ = out.Close() }()
-	r.cmd = exec.Command(r.path, r.args...)
-	r.cmd.Stdout, r.cmd.Stderr = out, out
-	if err := r.cmd.Start(); err != nil {
-		r.t.Fatal(err)
-	}
-	for range 300 {
-		if resp, err := http.Get(r.url(r.ready)); err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	text, _ := os.ReadFile(r.log)
-	r.t.Fatalf("%s did not get ready:\n%s", r.path, text)
-}
-
-func (r *receiver) stop() {
-	if r.cmd != nil {
-		_ = r.cmd.Process.Signal(os.Interrupt)
-		_ = r.cmd.Wait()
-		r.cmd = nil
-	}
-}
-
-func free(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
-func (r *receiver) get(path string, query url.Values) io.ReadCloser {
-	r.t.Helper()
-	resp, err := http.Get(r.url(path) + "?" + query.Encode())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if resp.StatusCode/100 != 2 {
-		text, _ := io.ReadAll(resp.Body)
-		r.t.Fatalf("%s: %s: %s", path, resp.Status, text)
-	}
-	return resp.Body
 }
 
 // answer is that of Prometheus' query API.
@@ -247,15 +186,16 @@ func TestReceivers(t *testing.T) {
 	start := time.Now().Add(-length - time.Minute).Truncate(time.Millisecond)
 	v := offline(t, start, length)
 	v.close()
-	t.Run("Prometheus", func(t *testing.T) { receivePrometheus(t, v.copy(t), start) })
-	t.Run("VictoriaMetrics", func(t *testing.T) { receiveVictoriaMetrics(t, v.copy(t), start) })
+	play(t, "Prometheus", func(t *testing.T, r *receiver) { receivePrometheus(r, v.copy(t), start) })
+	play(t, "VictoriaMetrics", func(t *testing.T, r *receiver) { receiveVictoriaMetrics(r, v.copy(t), start) })
 	t.Run("ClientGolang", func(t *testing.T) { receive2(t, v.copy(t)) })
 }
 
 // Debian's Prometheus. It has no window for samples out of order: each one would be refused.
-func receivePrometheus(t *testing.T, v *vantage, start time.Time) {
+func receivePrometheus(r *receiver, v *vantage, start time.Time) {
+	t := r.t
 	defer func() { v.close() }()
-	r := &receiver{t: t, dropped: v.dropped, path: binary(t, "prometheus"), address: free(t), ready: "/-/ready", log: filepath.Join(t.TempDir(), "log")}
+	r.dropped, r.path, r.ready = v.dropped, binary(t, "prometheus"), "/-/ready"
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(config, []byte("global: {}\n"), 0o600); err != nil {
@@ -263,13 +203,12 @@ func receivePrometheus(t *testing.T, v *vantage, start time.Time) {
 	}
 	r.args = []string{"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + r.address, "--web.enable-remote-write-receiver"}
 	r.start()
-	defer r.stop()
-	deliver(t, v, r.url("/api/v1/write"), half(v))
+	r.deliver(v, half(v))
 	v.close()
 	v.open()
 	r.stop()
 	r.start()
-	deliver(t, v, r.url("/api/v1/write"), 0)
+	r.deliver(v, 0)
 	got := truth{}
 	for app := range map[string]bool{"": true, "telegram": true, "line": true, "control": true} { // in parts: Prometheus bounds an answer
 		for _, x := range r.query(fmt.Sprintf(`{job="telltale",app=%q}[8d]`, app), v.now).Data.Result {
@@ -283,18 +222,18 @@ func receivePrometheus(t *testing.T, v *vantage, start time.Time) {
 }
 
 // VictoriaMetrics keeps what comes twice: it was not told to drop duplicates.
-func receiveVictoriaMetrics(t *testing.T, v *vantage, start time.Time) {
+func receiveVictoriaMetrics(r *receiver, v *vantage, start time.Time) {
+	t := r.t
 	defer func() { v.close() }()
-	r := &receiver{t: t, dropped: v.dropped, path: binary(t, "victoria-metrics"), address: free(t), ready: "/health", log: filepath.Join(t.TempDir(), "log")}
+	r.dropped, r.path, r.ready = v.dropped, binary(t, "victoria-metrics"), "/health"
 	r.args = []string{"-storageDataPath=" + t.TempDir(), "-httpListenAddr=" + r.address, "-search.latencyOffset=0s", "-search.disableCache", "-memory.allowedBytes=256MB"}
 	r.start()
-	defer r.stop()
-	deliver(t, v, r.url("/api/v1/write"), half(v))
+	r.deliver(v, half(v))
 	v.close()
 	v.open()
 	r.stop()
 	r.start()
-	deliver(t, v, r.url("/api/v1/write"), 0)
+	r.deliver(v, 0)
 	_ = r.get("/internal/force_flush", nil).Close()
 	got := truth{}
 	body := r.get("/api/v1/export", url.Values{"match[]": {`{job="telltale"}`}, "start": {strconv.FormatInt(start.Unix()-3600, 10)}})
