@@ -6,6 +6,7 @@ import "github.com/telltale-probe/telltale/probe/app"
 type appetite struct {
 	sip     int // how much is asked of the network at once; 0: as much as the reader takes
 	left    int // how much may still go both ways before no more is read, where that is bounded
+	under   int // of it, what is being written now
 	bounded bool
 	full    bool // the bound was met
 }
@@ -53,7 +54,7 @@ func (c *Conn) room(n int) int {
 		n = min(n, c.hunger.sip)
 	}
 	if c.hunger.bounded && n > 0 {
-		n = min(n, max(c.hunger.left, 0))
+		n = min(n, max(c.hunger.left-c.hunger.under, 0))
 		c.hunger.full = c.hunger.full || n == 0
 	}
 	return n

@@ -110,9 +110,13 @@ func (c *Conn) receive(b []byte) (int, error) {
 // Write writes to the network.
 func (c *Conn) Write(b []byte) (int, error) {
 	now := time.Now()
+	c.mu.Lock()
+	c.hunger.under += len(b) // the answer may be read before this is counted
+	c.mu.Unlock()
 	n, err := c.Conn.Write(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.hunger.under -= len(b)
 	if n > 0 {
 		if c.seen.Writes == 0 {
 			c.seen.FirstWrite = now
