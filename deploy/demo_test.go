@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The demo's networks stop blocking 95 seconds after its start. What stands must be seen before, with a round and
+// The demo's networks block for 90 seconds after its first round. What stands must be seen before, with a round and
 // the scrape of it more. What ended must be seen in the same time again, which is several times the rounds that
 // the history wants to believe it.
 const (

@@ -20,9 +20,9 @@ most rounds send less.
 Control N sends the same with a neutral name, the target's own or a random one
 under example.com, and asks for "/", never for a WebSocket; beside a transfer of
 the target's object it asks for that object. Where no name is in what is said,
-it is MTProto in its obfuscated form, or STUN to a neutral server. The hop scan (network.locate) sends
-hellos that expire on the way, and SYNs, with nothing in them. Datagrams that
-nobody answers are sent again.
+it is MTProto in its obfuscated form, or STUN to a neutral server. The hop scan
+(network.locate) sends hellos that expire on the way, and SYNs, with nothing in
+them. Datagrams that nobody answers are sent again.
 
 What is inside TLS, QUIC and WebSocket is shown in clear, and without frames;
 requests in the form of HTTP/1.1. Not shown is what only answers a peer: how a

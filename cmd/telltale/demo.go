@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -29,7 +30,7 @@ const (
 	demoTimeout = time.Second // of a step: nobody wants to watch ten seconds of silence
 	// demoParallel is more than a household's line should bear: here nobody's line bears it.
 	demoParallel = 32
-	demoPause    = 4 * time.Second // from round to round
+	demoPause    = 4 * time.Second // from the start of a round to that of the next
 	// demoOnset is when the composite scenario's rules set in, and a little more.
 	demoOnset = 5200 * time.Millisecond
 
@@ -106,7 +107,7 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var wg sync.WaitGroup
-	var served error
+	var stopped, served error
 	wg.Go(func() { served = server.Serve(ctx, listener) })
 	unfold := delayed(world.Network())
 	if d.Once {
@@ -114,17 +115,27 @@ func (d *demoCmd) serve(ctx context.Context, c *cli, t terminal, cfg *config.Con
 		d.twice(ctx, demon, t)
 		if ctx.Err() == nil {
 			_, _ = fmt.Fprintf(t.out, "\nThe metrics were at %s/metrics while it ran.\n", address)
+		} else {
+			stopped = errors.New("stopped before the second round was over: there is no verdict")
 		}
 	} else {
-		demon.judged = func(_ *measurements.Round, v *measurements.RoundVerdict) {
-			unfold(demoOnset - demoPause) // the next round is the first after the onset
-			showRound(t, v, address)
-		}
-		demon.loop(ctx)
+		live(ctx, demon, t, unfold, address)
 	}
 	stop()
 	wg.Wait()
-	return served
+	return errors.Join(stopped, served)
+}
+
+// live shows round after round until ctx ends. The round that this cuts short is not shown: the last whole one says
+// more than a table of what was not reached any more.
+func live(ctx context.Context, demon *daemon, t terminal, unfold func(soFar time.Duration), address string) {
+	demon.judged = func(_ *measurements.Round, v *measurements.RoundVerdict) {
+		unfold(demoOnset) // at once: the next round may begin soon, and is to be the first after the onset
+		if ctx.Err() == nil {
+			showRound(t, v, address)
+		}
+	}
+	demon.loop(ctx)
 }
 
 // delayed takes the scenario's rules off the line until the first call of the function that it returns: only then

@@ -20,6 +20,7 @@ import (
 	"github.com/telltale-probe/telltale/measurements/web"
 	"github.com/telltale-probe/telltale/probe"
 	"github.com/telltale-probe/telltale/probe/netlab"
+	"github.com/telltale-probe/telltale/probe/netlab/scenarios"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
@@ -216,4 +217,73 @@ func TestDemoOnceIsBounded(t *testing.T) {
 			t.Errorf("it prints:\n%s", out.String())
 		}
 	})
+}
+
+// The round after the first one meets all that the demo's networks do, however long the first one took; and the
+// round that an end cuts short is not shown: whoever stops the demo keeps the last whole table.
+func TestDemoLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scenario, err := scenarios.Demo()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := demoConfig()
+		world, err := newLab().World(&scenario)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = world.Close() }()
+		cfg.Apps = world.Apps(cfg.Apps...)
+		plan, err := newPlan(cfg, world.Host())
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		d := &daemon{log: zerolog.Nop(), metrics: newMetrics(cfg), watch: &probe.Watch{Plan: plan, Interval: demoPause}, view: web.View{Consent: true}}
+		unfold, rounds := delayed(world.Network()), 0
+		var out strings.Builder
+		live(ctx, d, terminal{out: &out, err: io.Discard}, func(soFar time.Duration) {
+			if unfold(soFar); rounds == 1 {
+				time.AfterFunc(d.watch.Pause()+500*time.Millisecond, stop) // in the middle of the third
+			}
+			rounds++
+		}, "")
+		if rounds != 3 {
+			t.Errorf("%d rounds, where the third is cut short", rounds)
+		}
+		if n := strings.Count(out.String(), " telegram partial\n"); n != 1 || strings.Contains(out.String(), "skipped") {
+			t.Errorf("%d rounds of what the networks do, of one:\n%s", n, out.String())
+		}
+		for _, want := range []string{"telegram dc1 tcp", "telegram web tls ipv4", "telegram web tls ipv6", "whatsapp web dns", "whatsapp web-chat dns", "whatsapp web-quic dns", "instagram cdn http ipv4", "instagram web-quic quic ipv4"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("the second round lacks %s:\n%s", want, out.String())
+			}
+		}
+	})
+}
+
+// Whoever stops demo --once before there is a verdict is told so.
+func TestDemoOnceStopped(t *testing.T) {
+	scenario, err := scenarios.Demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	world, err := newLab().World(&scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = world.Close() }()
+	listener, err := web.Listen("127.0.0.1:0", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var out strings.Builder
+	err = (&demoCmd{Once: true}).serve(ctx, &cli{}, terminal{out: &out, err: io.Discard}, demoConfig(), world, t.TempDir(), listener, "")
+	if err == nil || !strings.Contains(err.Error(), "no verdict") || out.Len() > 0 {
+		t.Errorf("%v; it prints %q", err, out.String())
+	}
 }

@@ -193,7 +193,9 @@ func (n *labNoiseCmd) onsets(ctx context.Context, c *cli, t terminal, loss float
 		mu.Lock()
 		defer mu.Unlock()
 		delays[k].What, delays[k].Share = b.What, b.Share
-		delays[k].Note(likely, confirmed)
+		if ctx.Err() == nil { // else it was not watched to its end, and "never" would be untrue
+			delays[k].Note(likely, confirmed)
+		}
 		return err
 	})
 	if err != nil || n.Onsets == 0 {
