@@ -1,7 +1,6 @@
 package measurements
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -148,7 +147,8 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 }
 
 // Observation is what one step saw. It is complete on failure too. Steps fill everything but
-// Target, Control, Trial, Conn, Origin and Again, which say what the step was for: the round fills those.
+// Target, Control, Trial, Conn, Origin and Again, which say what the step was for, and SinceTrigger: the
+// round fills those, and in DNS what it alone knows (Behind, Pinned, Further).
 type Observation struct {
 	Target  string  `json:"target"`            // the target's id; a control host's name in the gate
 	Control Control `json:"control,omitempty"` // what was changed against the target's own step
@@ -212,124 +212,14 @@ func (o *Observation) roundTrip() Seconds {
 	return o.Duration
 }
 
-// SystemResolver is DNS.Resolver for the resolvers that the machine's own programs use: their
-// addresses may be the home's own, and stay out of the record.
-const SystemResolver = "system"
-
-// DNS is what a resolve step saw.
-type DNS struct {
-	Resolver string `json:"resolver"` // "system", or the URL of a configured one
-	// Behind: it is the one that a stub on this machine asks in turn, asked directly. The name was asked
-	// of the stub as well, and that answer is what programs get.
-	Behind    bool         `json:"behind,omitempty"`
-	Class     string       `json:"class"`     // "home" (private or loopback address), "public", or "" when not known
-	Transport string       `json:"transport"` // "udp", "tcp", "dot", "doh"
-	Type      string       `json:"type"`      // "A" or "AAAA"
-	Rcode     int          `json:"rcode"`     // -1 where no answer came
-	Attempts  int          `json:"attempts"`  // UDP is asked up to three times
-	Addresses []netip.Addr `json:"addresses,omitempty"`
-	CNAMEs    []string     `json:"cnames,omitempty"`
-	TTL       uint32       `json:"ttl"` // least TTL of the answers, seconds
-	// Late holds the further answers to the same query (same id and question), in order of
-	// arrival, until half a second after the first. Identical repeats are left out.
-	Late []DNSAnswer `json:"late,omitempty"`
-	Raw  []byte      `json:"raw,omitempty"` // the first answer's wire form; left out where it tells of the home
-	// Identity is what the resolver calls itself (version.bind CH TXT, RFC 4892): it tells another
-	// resolver behind the same address. Of one at home there is a mark alone, the same for the same name.
-	Identity string `json:"identity,omitempty"`
-	// Pinned is where this machine's hosts file leads the name, whatever a resolver says: a "loopback",
-	// "private" or "public" address; "" where it has no entry. The address itself may be the home's.
-	Pinned string `json:"pinned,omitempty"`
-	// Further says what was changed in a further question to the resolver under test about a name for which it had
-	// just failed: a word below; "" in the first question.
-	Further string `json:"further,omitempty"`
-	// Extended are the codes with which the resolver says why it failed (RFC 8914); none where it does not.
-	Extended []int `json:"extended_errors,omitempty"`
-	// Negative is how long, in seconds, a denial may be kept, by the SOA of a zone that the name belongs to
-	// (RFC 2308, section 5); 0 where it came without one.
-	Negative uint32 `json:"negative_ttl,omitempty"`
-	// HopLimit is the IP hop limit (TTL) with which the first answer over UDP came; 0 where the platform
-	// does not tell. One who answers in the resolver's place stands elsewhere (Anonymous et al., FOCI 2020).
-	HopLimit int `json:"hop_limit,omitempty"`
-}
-
-// The words of DNS.Further.
-const (
-	AskedAgain     = "again"     // nothing but the time
-	AskedUnchecked = "unchecked" // the resolver was asked not to validate (RFC 4035, section 3.2.2)
-	AskedPatiently = "patiently" // longer than programs wait
-)
-
-// DNSAnswer is one further answer to a query that had one already.
-type DNSAnswer struct {
-	After     Seconds      `json:"after"` // after the query was sent
-	HopLimit  int          `json:"hop_limit,omitempty"`
-	Rcode     int          `json:"rcode"`
-	Addresses []netip.Addr `json:"addresses,omitempty"`
-}
-
-// TCPInfo is the kernel's view of the connection when the step ended, where the platform gives it
-// (Linux, TCP_INFO). All zero in netlab and elsewhere means "not known".
+// TCPInfo is the kernel's view of the connection when the step ended (Linux, TCP_INFO). There is none
+// where the platform does not give it, and netlab gives BytesAcked alone: times of 0 are not known.
 type TCPInfo struct {
 	RTT           Seconds `json:"rtt"`
 	MinRTT        Seconds `json:"min_rtt"`
 	Retransmits   uint32  `json:"retransmits"`
 	BytesAcked    uint64  `json:"bytes_acked"`
 	BytesReceived uint64  `json:"bytes_received"`
-}
-
-// TLS is what a TLS handshake saw, over TCP or inside QUIC.
-type TLS struct {
-	Shape      Shape    `json:"shape"`
-	JA4        string   `json:"ja4,omitempty"` // of the hello that we sent
-	Version    string   `json:"version,omitempty"`
-	Cipher     string   `json:"cipher,omitempty"`
-	ALPN       string   `json:"alpn,omitempty"`
-	Chain      [][]byte `json:"-"`                     // DER, leaf first; kept on failure too, unless it names the home (evidence stores it apart)
-	ChainRoot  string   `json:"chain_root,omitempty"`  // where it leads, whatever the name and the date: a word below; "" no chain
-	LeafNames  []string `json:"leaf_names,omitempty"`  // DNS names of the leaf, the first 8
-	LeafIssuer string   `json:"leaf_issuer,omitempty"` // issuer of the leaf; of a box at home a mark, the same for the same one
-	// Logged: the leaf says that it stands in a public log (RFC 6962, section 3.3), as those of public
-	// authorities do, and those that a box makes up do not.
-	Logged bool `json:"logged,omitempty"`
-	// ValidFrom and ValidUntil are the leaf's time; set only where the chain proves the server but for the
-	// date: it was refused, and holds for the name at one end of that time.
-	ValidFrom  time.Time `json:"valid_from,omitzero"`
-	ValidUntil time.Time `json:"valid_until,omitzero"`
-	// FirstBytes are the first bytes that the peer sent, up to 256: proof of a not-TLS answer. Of TLS there is the
-	// server's hello at most: a certificate may follow it.
-	FirstBytes []byte `json:"first_bytes,omitempty"`
-}
-
-// The words of TLS.ChainRoot, in the order in which they are tried.
-const (
-	RootBundle = "bundle" // the dated bundle of Mozilla's roots
-	RootExtra  = "extra"  // a root that the configuration adds
-	RootTarget = "target" // the target's own root, as the catalogue has it
-	RootSystem = "system" // a root that this machine's own store alone trusts: no proof of the server
-	RootNone   = "none"   // no root
-)
-
-// proves says whether the chain leads to a root that proves a server.
-func (t *TLS) proves() bool {
-	return t != nil && (t.ChainRoot == RootBundle || t.ChainRoot == RootExtra || t.ChainRoot == RootTarget)
-}
-
-// outOfDate says whether a chain was refused that proves the server but for the date.
-func (t *TLS) outOfDate() bool { return t != nil && !t.ValidUntil.IsZero() }
-
-// foreignTo says whether a certificate was shown that is not for a name.
-func (t *TLS) foreignTo(name string) bool {
-	if t == nil || len(t.Chain) == 0 {
-		return false
-	}
-	leaf, err := x509.ParseCertificate(t.Chain[0])
-	return err == nil && leaf.VerifyHostname(name) != nil
-}
-
-// foreign says whether a chain was shown that leads to no such root.
-func (t *TLS) foreign() bool {
-	return t != nil && (t.ChainRoot == RootSystem || t.ChainRoot == RootNone)
 }
 
 // HTTP is what an HTTP exchange saw.

@@ -5,7 +5,7 @@ import "time"
 // State of a layer, a target or an app.
 type State string
 
-// The states (contract). StatePartial is an app's alone.
+// The states (contract). Partial is an app's alone.
 const (
 	OK           State = "ok"
 	Blocked      State = "blocked"
