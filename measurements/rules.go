@@ -1,6 +1,9 @@
 package measurements
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // RulesVersion names today's rules in every record, so that a verdict can be told from one that
 // other rules gave to the same evidence. It changes with every change of a rule's meaning.
@@ -39,18 +42,10 @@ type Finding struct {
 // allRules are the rules of every set that ever judged, in the order in which they are tried. The first
 // that says anything about a failed case wins. The order is the argument: our own line first, then the
 // address, then the step, from proof in hand to silence; what no rule explains stays inconclusive.
-var allRules = reweighed(concat(quotaRules, lineRules, householdRules, homeNameRules, congestionRules, falteredRules, addressRules, referenceRules, dnsRules, tcpRules, rootRules, certificateRules, shapeRules, tlsRules, httpRules, quicRules, appRules, volumeRules, throttleRules))
+var allRules = reweighed(slices.Concat(quotaRules, lineRules, householdRules, homeNameRules, congestionRules, falteredRules, addressRules, referenceRules, dnsRules, tcpRules, rootRules, certificateRules, shapeRules, tlsRules, httpRules, quicRules, appRules, volumeRules, throttleRules))
 
 // Rules are today's, in that order.
 var Rules = rulesOf(RulesVersion)
-
-func concat(lists ...[]Rule) []Rule {
-	var out []Rule
-	for _, l := range lists {
-		out = append(out, l...)
-	}
-	return out
-}
 
 // judge tries the rules on a case.
 func judge(rules []Rule, c *Case) *Finding {
@@ -89,13 +84,12 @@ func (r *Rule) appliesTo(l Layer) bool {
 	return false
 }
 
-// blocked, inconclusive and local build findings; reasons are sentences for people.
-
+// blocked builds a finding; reasons are sentences for people.
 func blocked(s Signature, c Confidence, reasons ...string) *Finding {
 	return &Finding{State: Blocked, Signature: s, Confidence: c, Reasons: reasons}
 }
 
-// inconclusive may carry the signature that the failure looks like; "" where it looks like none.
+// inconclusive builds one that may carry the signature that the failure looks like; "" where it looks like none.
 func inconclusive(s Signature, reasons ...string) *Finding {
 	return &Finding{State: Inconclusive, Signature: s, Reasons: reasons}
 }

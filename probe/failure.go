@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/telltale-probe/telltale/measurements"
 )
@@ -32,15 +33,7 @@ func classify(op measurements.Operation, err error) measurements.Failure {
 // classes are tried in order, the specific before the general. Certificates come before QUIC, which
 // wraps them; QUIC comes before sockets, since every error of quic-go unwraps to net.ErrClosed; errno
 // comes before net.ErrClosed and timeouts, which wrap it.
-var classes = concat(ownClasses, certificateClasses, quicClasses, tlsClasses, appClasses, errnoClasses, plainClasses)
-
-func concat(lists ...[]class) []class {
-	var all []class
-	for _, l := range lists {
-		all = append(all, l...)
-	}
-	return all
-}
+var classes = slices.Concat(ownClasses, certificateClasses, quicClasses, tlsClasses, appClasses, errnoClasses, plainClasses)
 
 type word = func(measurements.Operation, error) measurements.Failure
 
