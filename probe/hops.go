@@ -114,15 +114,12 @@ func (h Host) router(ctx context.Context, ep netip.AddrPort, limit int, scan *me
 	case who.IsPrivate() || who.IsLinkLocalUnicast():
 		scan.Home++
 		return scan.Access == 0
-	case carrierNAT.Contains(who.Unmap()):
+	case sharedSpace.Contains(who.Unmap()):
 		scan.Access++
 		return true
 	}
 	return false
 }
-
-// carrierNAT is the shared address space of RFC 6598.
-var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
 // hello connects, lowers the hop limit, sends a ClientHello of one segment and waits. An error says
 // that the system can't do it, or that the connect failed: then nothing can be said.
@@ -143,7 +140,7 @@ func (h Host) hello(ctx context.Context, ep netip.AddrPort, name string, limit i
 		defer func() { _ = setHopLimit(conn.Conn, ep.Addr(), usualLimit) }()
 	}
 	_ = conn.SetDeadline(time.Now().Add(hopWait))
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
 	defer stop()
 	// Nothing is verified: who answers is no question here, and nothing is said to whoever does.
 	in := TLSInput{Name: name, Shape: measurements.Small, ALPN: alpn}
@@ -169,7 +166,7 @@ func fateOf(conn *Conn) fate {
 	return fateSilent
 }
 
-// wait sleeps until ctx ends.
+// wait sleeps for d, or until ctx ends.
 func wait(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

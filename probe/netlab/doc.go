@@ -14,5 +14,5 @@
 // # Boundaries
 //
 // Nothing here opens a socket. TCP is emulated at the level of streams: there are no sequence
-// numbers, no TTLs and no packets to capture.
+// numbers, no TTLs and no packets to capture. Datagrams have a hop limit, at which a router answers.
 package netlab
