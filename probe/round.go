@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	mrand "math/rand/v2"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -109,27 +108,14 @@ func (p *Plan) Run(ctx context.Context) measurements.Round {
 
 // measure makes the round, and says what is ours: before it and after it, since addresses change.
 func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
-	p.slots = make(chan struct{}, max(p.Parallel, 1))
-	p.lookups = make(chan struct{}, lookupsPerSlot*max(p.Parallel, 1))
-	p.places = places{}
-	p.helpers = helpers{answered: make(chan struct{})}
-	p.witnesses = nil
-	p.Host.verified = &verified{}
+	p.begin()
 	defer func() { p.Host.verified = nil }()
 	before := p.arrive()
 	own := p.Host.ownOn(before)
 	round := measurements.Round{ID: randomID(), Started: time.Now()}
 	gate := p.sheet(round, measurements.ControlApp)
-	p.measureGate(ctx, gate)
-	p.small = gate.largeHellosDie()
-	round.Gate = gate.close()
-	p.resolved = resolvedNames(&round.Gate)
-	clock := measurements.ClockOffset(&round.Gate)
-	round.Gate.ClockOffset = clock
-	p.helpers.avoid(&round.Gate)
-	if !p.offline(&round.Gate) {
-		p.witnesses = p.newWitnesses(ctx, gate, &round.Gate)
-	}
+	round.Gate = p.passGate(ctx, gate)
+	clock := round.Gate.ClockOffset
 
 	apps := p.Apps
 	if len(p.Placebo.Targets) > 0 {
@@ -182,6 +168,30 @@ func (p *Plan) measure(ctx context.Context) (measurements.Round, privacy.Own) {
 	return round, own.With(p.Host.ownOn(after))
 }
 
+// begin makes what one round alone knows.
+func (p *Plan) begin() {
+	p.slots = make(chan struct{}, max(p.Parallel, 1))
+	p.lookups = make(chan struct{}, lookupsPerSlot*max(p.Parallel, 1))
+	p.places = places{}
+	p.helpers = helpers{answered: make(chan struct{})}
+	p.witnesses = nil
+	p.Host.verified = &verified{}
+}
+
+// passGate measures the neutral hosts, and keeps what the visits must know of that.
+func (p *Plan) passGate(ctx context.Context, gate *sheet) measurements.Measurement {
+	p.measureGate(ctx, gate)
+	p.small = gate.largeHellosDie()
+	m := gate.close()
+	p.resolved = resolvedNames(&m)
+	m.ClockOffset = measurements.ClockOffset(&m)
+	p.helpers.avoid(&m)
+	if !p.offline(&m) {
+		p.witnesses = p.newWitnesses(ctx, gate, &m)
+	}
+	return m
+}
+
 // take starts the turns in random order, whatever app they belong to: where the budget ends before the
 // round does, no app is the one that always goes without. Spread out, they are no burst on the line either.
 func (p *Plan) take(ctx context.Context, turns []func(), spreads []time.Duration, wg *sync.WaitGroup) {
@@ -225,28 +235,6 @@ func (p *Plan) offline(gate *measurements.Measurement) bool {
 		}
 	}
 	return true
-}
-
-func (p *Plan) sheet(round measurements.Round, app string) *sheet {
-	return &sheet{plan: p, m: measurements.Measurement{
-		ID: randomID(), Round: round.ID, App: app, Started: time.Now(),
-		Observations: []measurements.Observation{}, Targets: []measurements.TargetInfo{},
-		Software: p.Software,
-	}}
-}
-
-// close ends a sheet. Nothing may be noted after it.
-func (s *sheet) close() measurements.Measurement {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.m.Runtime, s.m.Made = measurements.Seconds(time.Since(s.m.Started)), len(s.m.Observations)
-	return s.m
-}
-
-func (s *sheet) skipAll(app App, reason string) {
-	for _, t := range app.Targets {
-		s.skip(measurements.Skip{Target: t.ID, Reason: reason})
-	}
 }
 
 func infos(app App) []measurements.TargetInfo {
@@ -303,28 +291,4 @@ func randomID() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand, since Go 1.24)
 	return hex.EncodeToString(b[:])
-}
-
-// places makes sure that no two chains are at the same (transport, ip, port) at once: the one would
-// be seen as the other's cause. The locks are channels, since they are held over waits on the
-// network, and virtual time stands still for who waits on a mutex.
-type places struct {
-	mu   sync.Mutex
-	busy map[schedule.Place]chan struct{}
-}
-
-func (ps *places) lock(transport string, ep netip.AddrPort) (unlock func()) {
-	key := schedule.Place{Transport: transport, Endpoint: ep}
-	ps.mu.Lock()
-	if ps.busy == nil {
-		ps.busy = map[schedule.Place]chan struct{}{}
-	}
-	c := ps.busy[key]
-	if c == nil {
-		c = make(chan struct{}, 1)
-		ps.busy[key] = c
-	}
-	ps.mu.Unlock()
-	c <- struct{}{}
-	return func() { <-c }
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"crypto/sha256"
 	"sync"
+	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe/schedule"
@@ -18,6 +19,30 @@ type sheet struct {
 	trials int
 	// objects of transfers, by the hash of how each begins
 	objects map[[sha256.Size]byte]int
+}
+
+// sheet begins one of an app, or of the gate.
+func (p *Plan) sheet(round measurements.Round, app string) *sheet {
+	return &sheet{plan: p, m: measurements.Measurement{
+		ID: randomID(), Round: round.ID, App: app, Started: time.Now(),
+		Observations: []measurements.Observation{}, Targets: []measurements.TargetInfo{},
+		Software: p.Software,
+	}}
+}
+
+// close gives what was seen until now. The gate's is closed twice: its witnesses are noted while apps are visited, and
+// the first time is for those who must know of the gate before that.
+func (s *sheet) close() measurements.Measurement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m.Runtime, s.m.Made = measurements.Seconds(time.Since(s.m.Started)), len(s.m.Observations)
+	return s.m
+}
+
+func (s *sheet) skipAll(app App, reason string) {
+	for _, t := range app.Targets {
+		s.skip(measurements.Skip{Target: t.ID, Reason: reason})
+	}
 }
 
 // role says what a step was for; the steps themselves don't know.
@@ -47,6 +72,18 @@ func (s *sheet) trial() int {
 	defer s.mu.Unlock()
 	s.trials++
 	return s.trials
+}
+
+// some says whether an observation of the trial, under this control, is such a one.
+func (s *sheet) some(r role, such func(*measurements.Observation) bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.m.Observations {
+		if o := &s.m.Observations[i]; o.Trial == r.trial && o.Control == r.control && such(o) {
+			return true
+		}
+	}
+	return false
 }
 
 // object numbers the objects that transfers brought, by the hash of how each begins.

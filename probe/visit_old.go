@@ -39,13 +39,7 @@ func (c chain) wantsOld(t Target, sp spot) bool {
 // shookHands says whether the trial's handshake under this control came to its end, whatever name the
 // certificate bears: an edge that does not serve the neutral name shows its own.
 func (s *sheet) shookHands(r role) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.m.Observations {
-		o := &s.m.Observations[i]
-		if o.Trial == r.trial && o.Control == r.control && o.Operation == measurements.TLSHandshake && (o.OK() || o.Failure.IsCertificate()) {
-			return true
-		}
-	}
-	return false
+	return s.some(r, func(o *measurements.Observation) bool {
+		return o.Operation == measurements.TLSHandshake && (o.OK() || o.Failure.IsCertificate())
+	})
 }

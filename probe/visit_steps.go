@@ -96,15 +96,9 @@ func (c chain) neutral(steps func(chain) bool) bool {
 
 // connectFailed says whether the trial's connect failed under this control.
 func (s *sheet) connectFailed(r role) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.m.Observations {
-		o := &s.m.Observations[i]
-		if o.Trial == r.trial && o.Control == r.control && o.Operation == measurements.Connect && !o.OK() {
-			return true
-		}
-	}
-	return false
+	return s.some(r, func(o *measurements.Observation) bool {
+		return o.Operation == measurements.Connect && !o.OK()
+	})
 }
 
 func (c chain) visitQUIC(ctx context.Context, t Target, host string, neutral bool) bool {
@@ -130,15 +124,9 @@ func (c chain) visitQUIC(ctx context.Context, t Target, host string, neutral boo
 
 // silent says whether the trial's QUIC handshake under this control met silence.
 func (s *sheet) silent(r role) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.m.Observations {
-		o := &s.m.Observations[i]
-		if o.Trial == r.trial && o.Control == r.control && o.Operation == measurements.QUICHandshake && o.Failure == measurements.Timeout {
-			return true
-		}
-	}
-	return false
+	return s.some(r, func(o *measurements.Observation) bool {
+		return o.Operation == measurements.QUICHandshake && o.Failure == measurements.Timeout
+	})
 }
 
 // shape is that of a visit's first hello, control N's and the target's alike: a target that dies in another
