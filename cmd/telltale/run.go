@@ -55,28 +55,9 @@ func (runCmd) Run(c *cli, t terminal) error {
 	if err := d.push.configure(ctx, cfg); err != nil {
 		return err
 	}
-	var reloading sync.Mutex // one after the other
 	server := web.New(web.Config{
 		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log, Reference: speak.say, Evidence: kept,
-		Reload: func() error {
-			reloading.Lock()
-			defer reloading.Unlock()
-			next, err := c.config()
-			if err != nil && config.Withdrawn(c.file()) {
-				// Of the rest the old configuration stays.
-				next := *cfg
-				next.Consent = time.Time{}
-				return errors.Join(err, d.reload(&next, realHost(&next)), speak.configure(&next), d.push.configure(ctx, &next))
-			}
-			if err != nil {
-				return err
-			}
-			if keys := c.needRestart(cfg, next); len(keys) > 0 {
-				log.Warn().Strs("keys", keys).Msg("these keys count from the next start on")
-			}
-			// One that fails must not keep the others from hearing that consent is gone.
-			return errors.Join(d.reload(next, realHost(next)), speak.configure(next), d.push.configure(ctx, next))
-		},
+		Reload: c.reloader(ctx, cfg, d, speak),
 	})
 	if err := server.Listen(); err != nil { // before anything is measured
 		return err
@@ -90,6 +71,33 @@ func (runCmd) Run(c *cli, t terminal) error {
 	stop()
 	wg.Wait()
 	return err
+}
+
+// reloader gives what reads the configuration again and tells everybody of it. cfg is that of the start.
+func (c *cli) reloader(ctx context.Context, cfg *config.Config, d *daemon, speak *speaker) func() error {
+	var reloading sync.Mutex // one after the other
+	// One that fails must not keep the others from hearing that consent is gone.
+	tell := func(next *config.Config) error {
+		return errors.Join(d.reload(next, realHost(next)), speak.configure(next), d.push.configure(ctx, next))
+	}
+	return func() error {
+		reloading.Lock()
+		defer reloading.Unlock()
+		next, err := c.config()
+		if err != nil && config.Withdrawn(c.file()) {
+			// Of the rest the old configuration stays.
+			next := *cfg
+			next.Consent = time.Time{}
+			return errors.Join(err, tell(&next))
+		}
+		if err != nil {
+			return err
+		}
+		if keys := c.needRestart(cfg, next); len(keys) > 0 {
+			d.log.Warn().Strs("keys", keys).Msg("these keys count from the next start on")
+		}
+		return tell(next)
+	}
 }
 
 // needRestart lists the keys that a reload changed in vain: the store and the page's sockets are open.
