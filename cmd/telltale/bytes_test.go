@@ -112,3 +112,12 @@ proxy = "socks5://127.0.0.1:9050"
 		}
 	}
 }
+
+// What explains the list fits a terminal.
+func TestBytesNoteFits(t *testing.T) {
+	for line := range strings.Lines(bytesNote) {
+		if n := len([]rune(strings.TrimRight(line, "\n"))); n > tableWidth {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}

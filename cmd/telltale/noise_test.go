@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,20 @@ func TestNoiseTables(t *testing.T) {
 		if n := len([]rune(strings.TrimRight(line, "\n"))); n > tableWidth {
 			t.Errorf("%d columns: %s", n, line)
 		}
+	}
+}
+
+// A block whose watch was cut short is not counted: it might have been found.
+func TestNoiseStoppedCountsNoBlocks(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var out strings.Builder
+	n := labNoiseCmd{Burst: 300 * time.Millisecond, Weeks: 1, Seeds: 1, Seed: 1, Onsets: 1}
+	if err := n.play(ctx, &cli{}, terminal{out: &out, err: io.Discard}, []float64{0}); err == nil {
+		t.Error("it was not stopped")
+	}
+	if !regexp.MustCompile(`(?m)^SNI reset +100% +0 +- +- +- +- +- +-$`).MatchString(out.String()) {
+		t.Errorf("it tells of blocks that nobody watched:\n%s", out.String())
 	}
 }
 

@@ -42,6 +42,14 @@ func (d *Delays) Within(found []time.Duration, long time.Duration) float64 {
 	return float64(n) / float64(max(d.Blocks, 1))
 }
 
+// percent is Within for people; where no block was watched there is no share.
+func (d *Delays) percent(found []time.Duration, long time.Duration) string {
+	if d.Blocks == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", 100*d.Within(found, long))
+}
+
 // quantile of all blocks, those that were never found at the end.
 func (d *Delays) quantile(found []time.Duration, q float64) string {
 	i := int(math.Ceil(q*float64(d.Blocks))) - 1
@@ -57,9 +65,9 @@ func WriteDelays(w io.Writer, kinds string, watched time.Duration, list []Delays
 	_, _ = fmt.Fprintf(w, "%-11s %5s %5s %9s %8s %8s %9s %8s %8s\n", kinds, "share", "n", "in a day", "median", "95 %", "in 3 h", "median", "95 %")
 	for i := range list {
 		d := &list[i]
-		_, _ = fmt.Fprintf(w, "%-11s %4.0f%% %5d %8.1f%% %8s %8s %8.1f%% %8s %8s\n", d.What, 100*d.Share, d.Blocks,
-			100*d.Within(d.Likely, 24*time.Hour), d.quantile(d.Likely, 0.5), d.quantile(d.Likely, 0.95),
-			100*d.Within(d.Confirmed, 3*time.Hour), d.quantile(d.Confirmed, 0.5), d.quantile(d.Confirmed, 0.95))
+		_, _ = fmt.Fprintf(w, "%-11s %4.0f%% %5d %9s %8s %8s %9s %8s %8s\n", d.What, 100*d.Share, d.Blocks,
+			d.percent(d.Likely, 24*time.Hour), d.quantile(d.Likely, 0.5), d.quantile(d.Likely, 0.95),
+			d.percent(d.Confirmed, 3*time.Hour), d.quantile(d.Confirmed, 0.5), d.quantile(d.Confirmed, 0.95))
 	}
 	_, _ = fmt.Fprintf(w, "times from the onset; - is later than %.0f hours\n", watched.Hours())
 }
