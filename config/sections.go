@@ -194,7 +194,7 @@ func (c *Config) readHelper(t *strict.Table) {
 	if r.HelperListen = t.String("helper_listen", ""); r.HelperListen != "" {
 		switch {
 		case !validListen(r.HelperListen):
-			t.Fail("helper_listen", `must be "host:port"; an IPv6 address stands in brackets`)
+			t.Fail("helper_listen", `must be "host:port", with a port up to 65535; an IPv6 address stands in brackets`)
 		case !r.Serve:
 			t.Fail("helper_listen", "needs serve = true: a helper is announced in the reference's answer")
 		}
@@ -227,7 +227,7 @@ func (c *Config) readStore(t *strict.Table) {
 func (c *Config) readWeb(t *strict.Table) {
 	c.Listen = t.String("listen", "127.0.0.1:9877")
 	if !validListen(c.Listen) {
-		t.Fail("listen", `must be "host:port"; an IPv6 address stands in brackets`)
+		t.Fail("listen", `must be "host:port", with a port up to 65535; an IPv6 address stands in brackets`)
 	}
 	t.Done()
 }

@@ -212,7 +212,7 @@ func (k *consentCmd) Run(c *cli, t terminal) error {
 	if err := config.RecordConsent(path, time.Now()); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(t.out, "Recorded in %s.\n", path)
+	_, _ = fmt.Fprintf(t.out, "Recorded in %s.\nA daemon that runs already reads it at its next start or reload.\n", path)
 	return nil
 }
 

@@ -90,6 +90,7 @@ func TestCommandLine(t *testing.T) {
 		{"a wrong format", []string{"once", "--format=xml"}, exitUsage, "", []string{"table"}},
 		{"a missing file", []string{"--config.file=" + filepath.Join(dir, "none.toml"), "check"}, exitUsage, "", []string{"none.toml"}},
 		{"all mistakes at once", []string{"--config.file=" + broken, "check"}, exitUsage, "", []string{"broken.toml:2: schedule.interval", "broken.toml:3: schedule.parallel", "broken.toml:4: schedule.nonsense"}},
+		{"no port to listen on", []string{"--web.listen-address=127.0.0.1:99999", "run"}, exitUsage, "", []string{"99999", "a port up to 65535"}},
 		{"no address to listen on", []string{"--web.listen-address=nonsense", "run"}, exitUsage, "", []string{"--web.listen-address", "nonsense", "host:port"}},
 		{"nor in check", []string{"--web.listen-address=nonsense", "check"}, exitUsage, "", []string{"--web.listen-address"}},
 		{"nor in the demo", []string{"--web.listen-address=nonsense", "demo", "--once"}, exitUsage, "", []string{"--web.listen-address"}},
@@ -126,7 +127,7 @@ func TestConsent(t *testing.T) {
 	if _, err := os.Stat(file); err == nil {
 		t.Error("a no was recorded")
 	}
-	if code, out, errs := telltale(t, "yes\n", "--config.file="+file, "consent"); code != exitDone || !strings.Contains(out, "Recorded in") {
+	if code, out, errs := telltale(t, "yes\n", "--config.file="+file, "consent"); code != exitDone || !strings.Contains(out, "Recorded in") || !strings.Contains(out, "next start or reload") {
 		t.Errorf("yes: exit %d\n%s%s", code, out, errs)
 	}
 	if data, err := os.ReadFile(file); err != nil || !strings.Contains(string(data), "accepted = ") {

@@ -64,7 +64,7 @@ func (c *cli) config() (*config.Config, error) {
 func (c *cli) mistakes() (out strict.Errors) {
 	for _, address := range c.ListenAddress {
 		if _, ok := config.ListenPort(address); !ok {
-			out = append(out, strict.Error{File: "--web.listen-address", Message: fmt.Sprintf(`%q: must be "host:port"; an IPv6 address stands in brackets`, address)})
+			out = append(out, strict.Error{File: "--web.listen-address", Message: fmt.Sprintf(`%q: must be "host:port", with a port up to 65535; an IPv6 address stands in brackets`, address)})
 		}
 	}
 	if err := web.ValidateConfig(c.WebConfigFile); err != nil {

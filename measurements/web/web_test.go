@@ -212,7 +212,7 @@ func TestPageWithoutConsent(t *testing.T) {
 	c := config()
 	c.View = func() View { return View{Version: "1", NextRound: time.Now()} }
 	body := do(c, "GET", "/").Body.String()
-	for _, want := range []string{"Nothing is measured", "<code>telltale consent</code>", "No round has been made yet."} {
+	for _, want := range []string{"Nothing is measured", "<code>telltale consent</code>", "start telltale again, or reload it", "No round has been made yet."} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
