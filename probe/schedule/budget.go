@@ -19,7 +19,8 @@ const (
 	// than a single endpoint costs, and nothing would ever be measured.
 	leastBurst = 256 << 10
 
-	// mostSpent is what an hour of a stored state may claim: a damaged one must not overflow the sum.
+	// mostSpent is what an hour of a stored state may claim: a damaged one must not overflow the sum. It is also
+	// what is left of a bucket that has no size.
 	mostSpent = 1 << 50
 )
 
@@ -54,23 +55,11 @@ type BudgetState struct {
 // NewBudget makes a budget of daily bytes, both directions together. 0 is unlimited.
 func NewBudget(daily int64) *Budget {
 	now := time.Now()
-	b := &Budget{at: now, hour: now}
-	b.SetDaily(daily)
-	return b
-}
-
-// SetDaily changes the daily bytes; 0 is unlimited. What was spent stays spent: only who had no limit, and so no
-// bucket, begins with a full one.
-func (b *Budget) SetDaily(daily int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.advance(time.Now())
-	full := b.daily == 0
-	b.daily = max(daily, 0)
-	burst := max(b.daily/burstShare, min(leastBurst, b.daily/2))
-	b.burst, b.rate = float64(burst), float64(b.daily-burst)/(window*time.Hour).Seconds()
-	if b.tokens = min(b.tokens, b.burst); full {
-		b.tokens = b.burst
+	daily = max(daily, 0)
+	burst := max(daily/burstShare, min(leastBurst, daily/2))
+	return &Budget{
+		daily: daily, burst: float64(burst), rate: float64(daily-burst) / (window * time.Hour).Seconds(), tokens: float64(burst),
+		at: now, hour: now,
 	}
 }
 
@@ -107,16 +96,20 @@ func (b *Budget) Spent() int64 {
 	return b.spent()
 }
 
-// Snapshot gives what Restore needs.
+// Snapshot gives what Restore needs. Who has no limit, and so no bucket, leaves a full one of whatever size.
 func (b *Budget) Snapshot() BudgetState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.advance(time.Now())
-	return BudgetState{At: b.at, Tokens: int64(b.tokens), Hour: b.hour, Hours: append([]int64(nil), b.hours[:]...)}
+	tokens := int64(b.tokens)
+	if b.daily == 0 {
+		tokens = mostSpent
+	}
+	return BudgetState{At: b.at, Tokens: tokens, Hour: b.hour, Hours: append([]int64(nil), b.hours[:]...)}
 }
 
-// Restore puts the state of an earlier process in place of this one's. The time between the two
-// counts. If the clock was set back meanwhile, no time has passed: less traffic is the safe mistake.
+// Restore puts the state of an earlier process, or of an earlier configuration, in place of this one's: what was
+// spent stays spent. The time between the two counts. If the clock was set back meanwhile, no time has passed: less traffic is the safe mistake.
 func (b *Budget) Restore(s BudgetState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

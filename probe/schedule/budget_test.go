@@ -218,13 +218,18 @@ func TestBudgetConcurrent(t *testing.T) {
 	}
 }
 
-// Another daily limit leaves what was spent spent: by the cap, and by the bucket.
-func TestSetDaily(t *testing.T) {
+// Another daily limit, which a reload brings, leaves what was spent spent: by the cap, and by the bucket.
+func TestAnotherDaily(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const day = 240 << 20 // an hour's burst is ten of these MiB
 		b := NewBudget(day)
+		reload := func(daily int64) {
+			next := NewBudget(daily)
+			next.Restore(b.Snapshot())
+			b = next
+		}
 		b.Spend(10 << 20)
-		b.SetDaily(2 * day)
+		reload(2 * day)
 		if b.Allow(1) {
 			t.Error("a reload fills the bucket")
 		}
@@ -232,15 +237,15 @@ func TestSetDaily(t *testing.T) {
 		if !b.Allow(10 << 20) {
 			t.Error("an hour later nothing is allowed")
 		}
-		b.SetDaily(9 << 20)
+		reload(9 << 20)
 		if b.Allow(1) || b.Spent() != 10<<20 {
 			t.Errorf("more than a day's bytes were spent (%d), and more is allowed", b.Spent())
 		}
-		b.SetDaily(0)
+		reload(0)
 		if !b.Allow(1 << 40) {
 			t.Error("no limit, and not allowed")
 		}
-		b.SetDaily(day)
+		reload(day)
 		if !b.Allow(10<<20) || b.Spent() != 10<<20 {
 			t.Errorf("who had no limit begins with an empty bucket; spent %d", b.Spent())
 		}
