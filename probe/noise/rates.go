@@ -65,7 +65,7 @@ func Default() Rates {
 	}
 }
 
-const month = time.Duration(30.4375 * 24 * float64(time.Hour))
+const month = time.Duration(monthOfHours * float64(time.Hour))
 
 // switcher is an episode process: off, and on from time to time.
 type switcher struct {
