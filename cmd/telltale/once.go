@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os/signal"
 	"slices"
 	"syscall"
+
+	"github.com/rs/zerolog"
 
 	"github.com/telltale-probe/telltale/config"
 	"github.com/telltale-probe/telltale/measurements"
@@ -41,7 +44,7 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
-	history := stored(cfg, plan)
+	history := stored(cfg, plan, c.logger(t.err, cfg, nil))
 	plan.Rotation = schedule.Rotation(rand.Uint32())          // what goes round in turns goes on from one `once` to the next by chance
 	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // who waits wants it now; what takes days to tell is the daemon's
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -80,15 +83,22 @@ func only(cfg *config.Config, ids []string) error {
 }
 
 // stored is the history of a daemon on this machine; nil where there is none. The plan gets what it remembers, and
-// the key by which it names networks.
-func stored(cfg *config.Config, plan *probe.Plan) *measurements.History {
+// the key by which it names networks. What is there and can't be read is said: rules say less without it.
+func stored(cfg *config.Config, plan *probe.Plan, log zerolog.Logger) *measurements.History {
+	tell := func(err error) {
+		if !errors.Is(err, fs.ErrNotExist) {
+			log.Warn().Err(err).Msg("what this machine's daemon has learnt can't be read; this round is judged without it")
+		}
+	}
 	kept, err := store.Open(cfg.StorePath, store.Options{ReadOnly: true})
 	if err != nil {
+		tell(err)
 		return nil
 	}
 	defer func() { _ = kept.Close() }()
 	var h measurements.History
-	if kept.LoadState(stateHistory, &h) != nil {
+	if err := kept.LoadState(stateHistory, &h); err != nil {
+		tell(err)
 		return nil
 	}
 	var turns *probe.Memory
