@@ -53,19 +53,12 @@ func newGateway(t *testing.T, metrics, metricsAt, evidence, evidenceAt string) *
 		t.Fatal(err)
 	}
 	g.roots = certificate(t, dir)
-	changes := []string{
-		"listen 443 ssl;", "listen " + g.address + " ssl;", "/etc/nginx/telltale/tls", filepath.Join(dir, "tls"),
-		"server 127.0.0.1:8480;", "server " + metricsAt + ";", "server 127.0.0.1:8123;", "server " + evidenceAt + ";",
-		"include receivers/victoriametrics.conf;", "include receivers/" + metrics + ".conf;", "include receivers/clickhouse.conf;", "include receivers/" + evidence + ".conf;",
-		"pid /run/nginx-telltale.pid;", "pid " + filepath.Join(dir, "pid") + ";",
-	}
-	shipped := string(text)
-	for i := 0; i < len(changes); i += 2 {
-		if !strings.Contains(shipped, changes[i]) {
-			t.Fatalf("nginx.conf has no %q", changes[i])
-		}
-		shipped = strings.ReplaceAll(shipped, changes[i], changes[i+1])
-	}
+	shipped := changed(t, string(text),
+		"listen 443 ssl;", "listen "+g.address+" ssl;", "/etc/nginx/telltale/tls", filepath.Join(dir, "tls"),
+		"server 127.0.0.1:8480;", "server "+metricsAt+";", "server 127.0.0.1:8123;", "server "+evidenceAt+";",
+		"include receivers/victoriametrics.conf;", "include receivers/"+metrics+".conf;", "include receivers/clickhouse.conf;", "include receivers/"+evidence+".conf;",
+		"pid /run/nginx-telltale.pid;", "pid "+filepath.Join(dir, "pid")+";",
+	)
 	if os.Getuid() != 0 { // the package's folders are not ours
 		shipped = strings.Replace(shipped, "http {", "http { client_body_temp_path "+dir+"/body; proxy_temp_path "+dir+"/proxy;", 1)
 	}
@@ -75,6 +68,18 @@ func newGateway(t *testing.T, metrics, metricsAt, evidence, evidenceAt string) *
 	g.start()
 	t.Cleanup(g.stop)
 	return g
+}
+
+// changed is a file that we ship with one text for another, pair by pair, each of which must be there.
+func changed(t *testing.T, shipped string, pairs ...string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i] == "" || !strings.Contains(shipped, pairs[i]) {
+			t.Fatalf("what we ship has no %q", pairs[i])
+		}
+		shipped = strings.ReplaceAll(shipped, pairs[i], pairs[i+1])
+	}
+	return shipped
 }
 
 func (g *gateway) start() {

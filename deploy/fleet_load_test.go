@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/measurements/delivery"
 	"github.com/telltale-probe/telltale/measurements/metrics"
 	"github.com/telltale-probe/telltale/measurements/remotewrite"
 )
@@ -50,7 +51,7 @@ func TestFleetLoad(t *testing.T) {
 	}
 	server := victoriaMetrics(t)
 	way := newCounted(senders)
-	fleet := recorded(t, n, way, "http://"+server+"/api/v1/write")
+	fleet := recorded(t, 0, n, way.to(t, "http://"+server+"/api/v1/write"), time.Now())
 	f := cost{members: n}
 	for _, m := range fleet {
 		f.samples, f.series = f.samples+m.sum, f.series+m.series
@@ -68,19 +69,20 @@ func TestFleetLoad(t *testing.T) {
 	t.Log(f)
 }
 
-// recorded makes a fleet, and what each has to send: its states, four minutes apart, the last one now.
-func recorded(t *testing.T, n int, way *counted, address string) (fleet []*member) {
+// recorded makes n of a fleet, numbered from first on, and what each has to send: its states, four minutes apart, the
+// last one at a given time.
+func recorded(t *testing.T, first, n int, post *delivery.Post, last time.Time) (fleet []*member) {
 	t.Helper()
-	homes := lines(t, households...)
+	homes := lines(t, households[:min(n, len(households))]...)
 	demons, shows := make([]*metrics.Metrics, len(homes)), make([][]*dto.MetricFamily, len(homes))
 	for i := range homes {
 		demons[i] = shown()
 	}
 	for i := range n {
-		fleet = append(fleet, newMember(i, &shows[i%len(homes)], way.to(t, address)))
+		fleet = append(fleet, newMember(first+i, &shows[i%len(homes)], post))
 	}
 	beat := config.Default().Push.Interval
-	begin := time.Now().Truncate(time.Second).Add(-(states - 1) * beat)
+	begin := last.Truncate(time.Second).Add(-(states - 1) * beat)
 	for s := range states {
 		at := begin.Add(time.Duration(s) * beat)
 		sizes := make([]int, len(homes))
