@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/deadline"
 )
 
 // dnsMessage is the media type of DoH (RFC 8484, section 6).
@@ -34,7 +35,7 @@ func (x *inquiry) overStream(ctx context.Context) error {
 			return err
 		}
 	}
-	defer interruptible(ctx, conn)()
+	defer deadline.Obey(ctx, conn)()
 	id := queryID()
 	packed, err := x.q.pack(id, true)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/deadline"
 )
 
 const (
@@ -140,7 +141,7 @@ func (h Host) hello(ctx context.Context, ep netip.AddrPort, name string, limit i
 		defer func() { _ = setHopLimit(conn.Conn, ep.Addr(), usualLimit) }()
 	}
 	_ = conn.SetDeadline(time.Now().Add(hopWait))
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(deadline.Past) })
 	defer stop()
 	// Nothing is verified: who answers is no question here, and nothing is said to whoever does.
 	in := TLSInput{Name: name, Shape: measurements.Small, ALPN: alpn}

@@ -102,25 +102,6 @@ func portOf(a net.Addr) uint16 {
 	return ap.Port()
 }
 
-// past is a deadline that is over in every clock, virtual ones included.
-var past = time.Unix(1, 0)
-
-// interruptible lets the end of ctx end what waits on conn, by its deadline, and gives back a
-// function that undoes it. That one must be called; conn has no deadline after it.
-func interruptible(ctx context.Context, conn net.Conn) (undo func()) {
-	done := make(chan struct{})
-	cancel := context.AfterFunc(ctx, func() {
-		_ = conn.SetDeadline(past)
-		close(done)
-	})
-	return func() {
-		if !cancel() {
-			<-done
-		}
-		_ = conn.SetDeadline(time.Time{})
-	}
-}
-
 // ended gives the context's own error in place of what its end did to a connection.
 func ended(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {

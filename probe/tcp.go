@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/deadline"
 )
 
 // Connect measures a TCP handshake. It fails as the kernel says: refused (a reset in answer to our
@@ -36,7 +37,7 @@ func Settle(ctx context.Context, conn *Conn, wait time.Duration) measurements.Ob
 func (c *Conn) listen(ctx context.Context, wait time.Duration) error {
 	quiet, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	undo := interruptible(quiet, c.Conn)
+	undo := deadline.Obey(quiet, c.Conn)
 	defer undo()
 
 	b := make([]byte, recordedBytes)

@@ -15,6 +15,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/telltale-probe/telltale/measurements"
+	"github.com/telltale-probe/telltale/probe/deadline"
 )
 
 const (
@@ -59,9 +60,9 @@ func ping(ctx context.Context, socket *Conn) ([]uint32, error) {
 		bounded = ctx
 	}
 	defer cancel()
-	defer interruptible(bounded, socket)()
-	deadline, _ := bounded.Deadline()
-	pause := time.Until(deadline) / pings
+	defer deadline.Obey(bounded, socket)()
+	last, _ := bounded.Deadline()
+	pause := time.Until(last) / pings
 
 	packet, destination, source := pingPacket()
 	buffer, answers := make([]byte, 1<<16), 0

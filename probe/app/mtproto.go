@@ -10,6 +10,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"github.com/telltale-probe/telltale/probe/deadline"
 )
 
 // Transport is how MTProto's packets are framed on a connection.
@@ -63,7 +65,7 @@ const mostKeys = 16
 // Everything else is the connection's own error; a timeout where ctx ended. The caller closes conn; it has
 // no deadline afterwards. Source: core.telegram.org/mtproto/auth_key.
 func MTProto(ctx context.Context, conn net.Conn, in MTProtoInput) (MTProtoAnswer, error) {
-	defer obey(ctx, conn)()
+	defer deadline.Obey(ctx, conn)()
 	t := measured(conn)
 	x := &mtprotoExchange{in: in, tap: t, framing: newFraming(in.Transport, t, in)}
 	err := x.run()

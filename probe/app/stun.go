@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"os"
 	"time"
+
+	"github.com/telltale-probe/telltale/probe/deadline"
 )
 
 // How often a request is sent, and how long an answer is waited for (RFC 8489, section 6.2.1: RTO, Rc
@@ -52,7 +54,7 @@ type STUNAnswer struct {
 // connection's own error, an ICMP error among them; a timeout where ctx ended, or 39.5 s went by. The
 // caller closes conn; it has no deadline afterwards. Sources: RFC 8489, sections 5, 6 and 14.
 func STUN(ctx context.Context, conn net.Conn) (STUNAnswer, error) {
-	defer obey(ctx, conn)()
+	defer deadline.Obey(ctx, conn)()
 	var t stunTransaction
 	_, _ = rand.Read(t.id[:]) // never fails
 	err := t.run(ctx, conn)
@@ -101,8 +103,8 @@ func (t *stunTransaction) await(ctx context.Context, conn net.Conn, until time.T
 	if err := conn.SetReadDeadline(until); err != nil {
 		return err
 	}
-	if ctx.Err() != nil { // obey may have set its deadline before ours
-		_ = conn.SetReadDeadline(past)
+	if ctx.Err() != nil { // Obey may have set its deadline before ours
+		_ = conn.SetReadDeadline(deadline.Past)
 	}
 	// What is longer than a path of IPv6 has to pass is cut here, and so no message: section 6.1 wants less.
 	var b [1280]byte

@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/telltale-probe/telltale/probe/deadline"
 )
 
 // Bounds of what a client can make a server of ours carry, and of a frame. Chosen by us: an app's first exchange is a
@@ -61,7 +63,7 @@ func (w *WebSocket) NetConn() net.Conn {
 // would make more than 3 kB of the exchange; and with *NotSpoken when it is no HTTP, or a 101 that does not know
 // our key. The caller closes conn; it has no deadline afterwards. RFC 6455, section 4.1.
 func Upgrade(ctx context.Context, conn net.Conn, in UpgradeInput) (*WebSocket, error) {
-	defer obey(ctx, conn)()
+	defer deadline.Obey(ctx, conn)()
 	return upgrade(conn, in)
 }
 

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/telltale-probe/telltale/probe/deadline"
 )
 
 // WhatsAppRoot is the key that signs the certificates of WhatsApp's chat servers, a Curve25519 key
@@ -57,7 +59,7 @@ type WhatsAppAnswer struct {
 // Everything else is the connection's own error; a timeout where ctx ended. The caller closes conn; it
 // has no deadline afterwards. Sources: Noise, revision 34; handshake.go and socket/ of whatsmeow.
 func WhatsApp(ctx context.Context, conn net.Conn, in WhatsAppInput) (WhatsAppAnswer, error) {
-	defer obey(ctx, conn)()
+	defer deadline.Obey(ctx, conn)()
 	m := &meter{Conn: conn, left: mostOfHandshake}
 	answer, err := in.exchange(m)
 	answer.Sent, answer.Received = m.sent, m.received

@@ -2,12 +2,10 @@ package app
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
-	"time"
 )
 
 // keptOfAnswer is how much of an answer goes into the record when it is not the app's. Chosen by us:
@@ -88,23 +86,4 @@ func (t *tap) kept(err error) error {
 func (t *tap) begins(prefix string) bool {
 	n := min(len(t.first), len(prefix))
 	return bytes.Equal(t.first[:n], []byte(prefix[:n]))
-}
-
-// past is a deadline that is over in every clock, virtual ones included.
-var past = time.Unix(1, 0)
-
-// obey lets the end of ctx end what waits on conn, by its deadline, and gives back a function that
-// undoes it. That one must be called; conn has no deadline after it.
-func obey(ctx context.Context, conn net.Conn) (undo func()) {
-	done := make(chan struct{})
-	cancel := context.AfterFunc(ctx, func() {
-		_ = conn.SetDeadline(past)
-		close(done)
-	})
-	return func() {
-		if !cancel() {
-			<-done
-		}
-		_ = conn.SetDeadline(time.Time{})
-	}
 }
