@@ -1,13 +1,21 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/telltale-probe/telltale/config"
+	"github.com/telltale-probe/telltale/measurements/store"
+	"github.com/telltale-probe/telltale/measurements/web"
+	"github.com/telltale-probe/telltale/probe"
 	"github.com/telltale-probe/telltale/probe/schedule"
 )
 
@@ -79,5 +87,49 @@ func TestKeysThatNeedARestart(t *testing.T) {
 		if got := test.c.needRestart(was, &test.is); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
+	}
+}
+
+// Consent that is withdrawn by a file with a mistake leaves the configuration in force, and not that of the start:
+// evidence would be deleted by the bounds, and a helper listen by the keys, that a reload has changed since.
+func TestWithdrawalKeepsTheConfigurationInForce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "telltale.toml")
+	write := func(consent, interval string) {
+		t.Helper()
+		text := fmt.Sprintf("[consent]\naccepted = %q\n[schedule]\ninterval = %q\n", consent, interval)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("2026-11-01", "1m")
+	c := &cli{ConfigFile: file}
+	started, err := c.config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := newPlan(started, realHost(started))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := store.Open(t.TempDir(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	m := newMetrics(started)
+	d := &daemon{log: zerolog.Nop(), store: kept, metrics: m, watch: &probe.Watch{Plan: plan, Interval: started.Interval}, push: &pusher{log: zerolog.Nop(), store: kept, metrics: m}, view: web.View{Consent: true}}
+	reload := c.reloader(t.Context(), started, d, &speaker{log: zerolog.Nop()})
+
+	write("2026-11-01", "3h")
+	if err := reload(); err != nil {
+		t.Fatal(err)
+	}
+	write("", "never")
+	if err := reload(); err == nil {
+		t.Error("no word of the mistake")
+	}
+	d.watch.Pause() // takes the replacement in
+	if d.view.Consent || d.watch.Interval != 3*time.Hour {
+		t.Errorf("consent %t and a round every %v, want none and 3h0m0s", d.view.Consent, d.watch.Interval)
 	}
 }

@@ -76,17 +76,22 @@ func (runCmd) Run(c *cli, t terminal) error {
 // reloader gives what reads the configuration again and tells everybody of it. cfg is that of the start.
 func (c *cli) reloader(ctx context.Context, cfg *config.Config, d *daemon, speak *speaker) func() error {
 	var reloading sync.Mutex // one after the other
+	inForce := cfg
 	// One that fails must not keep the others from hearing that consent is gone.
 	tell := func(next *config.Config) error {
-		return errors.Join(d.reload(next, realHost(next)), speak.configure(next), d.push.configure(ctx, next))
+		err := d.reload(next, realHost(next))
+		if err == nil {
+			inForce = next
+		}
+		return errors.Join(err, speak.configure(next), d.push.configure(ctx, next))
 	}
 	return func() error {
 		reloading.Lock()
 		defer reloading.Unlock()
 		next, err := c.config()
 		if err != nil && config.Withdrawn(c.file()) {
-			// Of the rest the old configuration stays.
-			next := *cfg
+			// Of the rest the configuration in force stays, which is the start's no more after a reload.
+			next := *inForce
 			next.Consent = time.Time{}
 			return errors.Join(err, tell(&next))
 		}
