@@ -18,8 +18,9 @@ type moment struct {
 	mute   bool // and was silent
 }
 
-// witnessed is how far from the moment of a failure a neutral host may have been asked to speak for it: the round's
-// own pause between two such questions (probe, silentFor), and a second for the machine.
+// witnessed is how far from the moment of a failure a neutral host may have been asked to speak for it: the longest
+// pause that the round makes between two such questions (probe, silentFor). What fails at once is asked about a second
+// apart (failurePause), so that the machine may be slow.
 const witnessed = 3 * time.Second
 
 // apart gives the gate as it was before the apps, what its hosts said when they were asked again, and what was met at

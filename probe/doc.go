@@ -1,12 +1,13 @@
-// Package probe measures: it is the only code of telltale that opens sockets, and it opens all of
-// them through a Host.
+// Package probe measures: it is the only code of telltale that opens sockets towards the outside, and
+// it opens all of them through a Host. (The page and the helper listen, and no more.)
 //
 // # Steps
 //
 // A step is one network operation with one way to fail. It takes an address, not a name:
 // resolving is another step. It returns what the next step needs, and an observation that is
-// complete on failure too. Steps know no retries (UDP DNS apart, which is asked three times), no
-// racing, no redirects and no verdicts. A scan of hops is many connections, and is asked for as one step.
+// complete on failure too. Steps know no racing, no redirects and no verdicts; nor retries, but where a lost
+// datagram would look like silence: UDP DNS, the version ping and STUN ask several times. A scan of hops is
+// many connections, and is asked for as one step.
 //
 //	Host.Resolve         a name at one resolver → addresses
 //	Host.Connect         an address → *Conn
