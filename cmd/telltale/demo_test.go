@@ -63,7 +63,7 @@ func TestBriefTable(t *testing.T) {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	for _, want := range []string{"telegram: partial", "ok: dc1 dc2", "registration inconclusive ipv4 ipv6", "chat         skipped"} {
+	for _, want := range []string{"telegram: partial", "ok: dc1 dc2", "registration inconclusive ipv4 ipv6", "chat         skipped      not measured in this round"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

@@ -88,7 +88,7 @@ func printBriefTarget(w io.Writer, t *measurements.TargetVerdict) {
 		families[f] = append(families[f], string(l.Family))
 	}
 	if len(order) == 0 {
-		_, _ = fmt.Fprintf(w, "  %-12s %s\n", t.Target, t.State)
+		_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-12s %-12s %s", t.Target, t.State, unmeasured(t)), " "))
 	}
 	for i := range t.Unseen {
 		u := &t.Unseen[i]
@@ -120,7 +120,7 @@ func networkParts(n measurements.NetworkVerdict) string {
 }
 
 func printTarget(w io.Writer, t *measurements.TargetVerdict) {
-	_, _ = fmt.Fprintf(w, "  %-18s %-13s %s\n", t.Target, t.State, okLayers(t.Layers))
+	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-18s %-13s %s", t.Target, t.State, okLayers(t.Layers)+unmeasured(t)), " "))
 	printReasons(w, "    ", t.Reasons)
 	for i := range t.Layers {
 		l := &t.Layers[i]
@@ -137,6 +137,14 @@ func printTarget(w io.Writer, t *measurements.TargetVerdict) {
 		_, _ = fmt.Fprintf(w, "    %s %s %s: %s (%d of %d)\n", l.Layer, l.Family, l.State, what, l.Endpoints.Failed, l.Endpoints.Measured)
 		printReasons(w, "      ", l.Reasons)
 	}
+}
+
+// unmeasured says, in the page's words, that a round said nothing of a target: `skipped` alone looks like a result.
+func unmeasured(t *measurements.TargetVerdict) string {
+	if len(t.Layers) > 0 || len(t.Reasons) > 0 {
+		return ""
+	}
+	return "not measured in this round"
 }
 
 // okLayers lists the layers in which everything passed.
