@@ -72,16 +72,21 @@ func (k catalogueCmd) apps(cfg *config.Config) (apps []probe.App, enabled bool, 
 func listTarget(t terminal, target *probe.Target) {
 	_, _ = fmt.Fprintf(t.out, "  %s  %s\n", target.ID, strings.Join(words(target.Probes), " "))
 	_, _ = fmt.Fprintln(t.out, wrap("    ", endpoints(*target), tableWidth))
-	_, _ = fmt.Fprintln(t.out, wrap("    proof: ", target.Proof(), tableWidth))
+	_, _ = fmt.Fprintln(t.out, labelled("    proof: ", target.Proof()))
 	if name := target.NeutralName(); name != "" {
-		_, _ = fmt.Fprintln(t.out, wrap("    neutral: ", name, tableWidth))
+		_, _ = fmt.Fprintln(t.out, labelled("    neutral: ", name))
 	}
 	if target.Why != "" {
-		_, _ = fmt.Fprintln(t.out, wrap("    why: ", target.Why, tableWidth))
+		_, _ = fmt.Fprintln(t.out, labelled("    why: ", target.Why))
 	}
 	if target.Source != "" {
-		_, _ = fmt.Fprintln(t.out, wrap("    source: ", strings.TrimSuffix(target.Source+" ("+target.Reviewed+")", " ()"), tableWidth))
+		_, _ = fmt.Fprintln(t.out, labelled("    source: ", strings.TrimSuffix(target.Source+" ("+target.Reviewed+")", " ()")))
 	}
+}
+
+// labelled is a text behind its label. Further lines stand below the text: a label said again would begin another.
+func labelled(label, text string) string {
+	return label + strings.TrimLeft(wrap(strings.Repeat(" ", len(label)), text, tableWidth), " ")
 }
 
 // listBeside lists who is contacted beside the apps.
@@ -109,7 +114,7 @@ func listBeside(t terminal, cfg *config.Config) {
 	if receivers := pushLines(cfg); len(receivers) > 0 {
 		_, _ = fmt.Fprintf(t.out, "\nreceivers of what is found\n  %s\n", strings.Join(receivers, "\n  "))
 	}
-	_, _ = fmt.Fprintln(t.out, "\nresolvers, beside the machine's own; those of encrypted DNS over tcp://…:53 as well, where they are silent")
+	_, _ = fmt.Fprintln(t.out, "\n"+wrap("", "resolvers, beside the machine's own; those of encrypted DNS over tcp://…:53 as well, where they are silent", tableWidth))
 	for _, r := range cfg.Trusted {
 		_, _ = fmt.Fprintf(t.out, "  %s\n", r.URL)
 	}

@@ -208,3 +208,19 @@ func TestLibrariesAreQuiet(t *testing.T) {
 		}
 	}
 }
+
+// What is contacted and sent fits a terminal, and a text of two lines does not say its label twice: that reads like two.
+func TestCatalogueFitsATerminal(t *testing.T) {
+	_, list, _ := telltale(t, "", "catalogue")
+	label := ""
+	for line := range strings.Lines(list + bytesNote) {
+		if n := len([]rune(strings.TrimRight(line, "\n"))); n > tableWidth {
+			t.Errorf("%d columns: %s", n, line)
+		}
+		word, _, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if word == label && (word == "proof" || word == "why" || word == "source") {
+			t.Errorf("%q is said again: %s", label, line)
+		}
+		label = word
+	}
+}

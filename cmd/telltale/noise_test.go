@@ -83,3 +83,18 @@ func TestNoiseFlags(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
+
+// Blocks that never set in, because the run was stopped before, are not said to have been missed.
+func TestNoiseStoppedAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var out strings.Builder
+	n := &labNoiseCmd{Burst: time.Second, Weeks: 1, Seeds: 1, Onsets: 1}
+	if _, err := n.onsets(ctx, &cli{}, terminal{out: &out, err: io.Discard}, 0, [][]byte{nil}); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`SNI drop +100% +0 +- `).MatchString(out.String()) || strings.Contains(out.String(), "0.0%") {
+		t.Errorf("it counts what nobody played:\n%s", out.String())
+	}
+}
