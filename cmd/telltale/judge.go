@@ -69,7 +69,7 @@ func (j *judgeCmd) Run(c *cli, t terminal) error {
 	case refused.n > 0:
 		return fmt.Errorf("lines that could not be used, and were left out: %d", refused.n)
 	case b.total.Rounds == 0:
-		return errors.New("there is no measurement in it")
+		return errors.New("there is no measurement in it; verdicts alone (--format=json) can't be judged again")
 	}
 	return nil
 }

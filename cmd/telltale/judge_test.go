@@ -276,3 +276,11 @@ func TestJudgeLists(t *testing.T) {
 		t.Errorf("exit %d; the first set lists a later rule", code)
 	}
 }
+
+// A file of verdicts is a mistake easily made: both formats are JSON, and both come from the same commands.
+func TestJudgeVerdictsAlone(t *testing.T) {
+	line := `{"schema":"telltale/round/v1","round":"a","rules":"2026-11-23","started":"2026-11-23T08:00:00Z","apps":[]}` + "\n"
+	if code, _, errs := telltale(t, line, "judge", "-"); code != exitCould || !strings.Contains(errs, "verdicts alone (--format=json) can't be judged") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
