@@ -181,7 +181,7 @@ func TestSharing(t *testing.T) {
 			t.Errorf("%d datagrams of 20 came back", answered)
 		}
 		for range 2 {
-			if got := <-rates; got < 200e3 || got > 320e3 {
+			if got := <-rates; got < 200e3 || got > 350e3 { // half each; which segments the queue drops is chance
 				t.Errorf("%.0f bit/s of 512000 for two", got)
 			}
 		}
