@@ -24,3 +24,9 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlockFile gives the lock back at once. To close the file is not enough: the lock is the open file's, and
+// a child that was just started has a copy of it until it runs its program (flock(2)).
+func unlockFile(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}

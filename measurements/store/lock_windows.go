@@ -26,3 +26,6 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(h), path), nil
 }
+
+// unlockFile gives the lock back: no child is given the handle.
+func unlockFile(f *os.File) error { return f.Close() }

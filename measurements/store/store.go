@@ -82,10 +82,10 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s.lock = lock
 	if err := giveAway(lock, dir); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: %w", err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("store: %w", err), unlockFile(lock))
 	}
 	if err := s.start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: %s: %w", dir, err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("store: %s: %w", dir, err), unlockFile(lock))
 	}
 	return s, nil
 }
@@ -154,7 +154,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	err := s.closeDatabase()
 	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
+		err = errors.Join(err, unlockFile(s.lock))
 		s.lock = nil
 	}
 	return err
