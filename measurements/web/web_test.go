@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -240,41 +241,42 @@ func (l *logs) String() string {
 	return l.b.String()
 }
 
-// A server answers on its listener, lets an answer under way end when it is told to stop, and is gone.
+// A server that is told to stop lets an answer under way end, and takes no further connections. In virtual time: the
+// answer has less than a second.
 func TestServeAndStop(t *testing.T) {
-	asked, answer := make(chan bool), make(chan bool)
-	c := config()
-	c.View = func() View { asked <- true; <-answer; return View{Version: "slow"} }
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- New(c).Serve(ctx, l) }()
-	body := make(chan string, 1)
-	go func() {
-		r, err := http.Get("http://" + l.Addr().String() + "/")
-		if err != nil {
-			body <- err.Error()
-			return
+	synctest.Test(t, func(t *testing.T) {
+		asked, answer := make(chan bool), make(chan bool)
+		c := config()
+		c.View = func() View { asked <- true; <-answer; return View{Version: "slow"} }
+		n := &network{make(chan net.Conn), make(chan struct{}), net.IPv4(127, 0, 0, 1)}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- New(c).Serve(ctx, n) }()
+		body := make(chan string, 1)
+		go func() {
+			r, err := (&http.Client{Transport: &http.Transport{DialContext: n.dial}}).Get("http://localhost/")
+			if err != nil {
+				body <- err.Error()
+				return
+			}
+			defer r.Body.Close()
+			b, _ := io.ReadAll(r.Body)
+			body <- string(b)
+		}()
+		<-asked
+		stop()
+		synctest.Wait() // it is stopping
+		close(answer)
+		if got := <-body; !strings.Contains(got, "version slow") {
+			t.Errorf("the answer under way was cut off: %s", got)
 		}
-		defer r.Body.Close()
-		b, _ := io.ReadAll(r.Body)
-		body <- string(b)
-	}()
-	<-asked
-	stop()
-	close(answer)
-	if got := <-body; !strings.Contains(got, "version slow") {
-		t.Errorf("the answer under way was cut off: %s", got)
-	}
-	if err := <-done; err != nil {
-		t.Errorf("stopping well is %v", err)
-	}
-	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
-		t.Error("it still listens")
-	}
+		if err := <-done; err != nil {
+			t.Errorf("stopping well is %v", err)
+		}
+		if _, err := n.Accept(); err == nil {
+			t.Error("it still listens")
+		}
+	})
 }
 
 // What can't be listened on, and a web config that is wrong, is said at once.
@@ -302,7 +304,7 @@ func TestListenAndServeFails(t *testing.T) {
 	}
 }
 
-// --web.config.file works: a password is asked for.
+// --web.config.file works: a password is asked for. A server that was stopped is gone.
 func TestWebConfigFile(t *testing.T) {
 	c := config()
 	c.WebConfigFile = filepath.Join(t.TempDir(), "web.yml")
@@ -334,6 +336,9 @@ func TestWebConfigFile(t *testing.T) {
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("it still listens")
 	}
 }
 
