@@ -75,7 +75,7 @@ func killedInMidRound(t testing.TB, binary, dir string) (rounds []string, health
 	if err := demo.Start(); err != nil {
 		t.Fatal(err)
 	}
-	stop := time.AfterFunc(time.Minute, func() { _ = demo.Process.Kill() }) // whatever it waits for
+	stop := time.AfterFunc(5*time.Minute, func() { _ = demo.Process.Kill() }) // whatever it waits for
 	defer stop.Stop()
 	killed := make(chan struct{})
 	for lines := bufio.NewScanner(out); lines.Scan(); {
