@@ -146,7 +146,7 @@ func TestEvidenceArrivesOnceAndInOrder(t *testing.T) {
 	defer server.Close()
 	sent, failed := 0, 0
 	for restarts := 0; sent < week; restarts++ {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		n := &tally{most: min(50+restarts, week-sent), stop: cancel}
 		if restarts%2 == 1 { // killed in the middle of something
 			ctx, cancel = context.WithTimeout(ctx, 40*time.Millisecond)
@@ -192,7 +192,7 @@ func TestEvidenceThatIsGone(t *testing.T) {
 	c := &collector{bodies: map[string][]byte{}, requests: 3} // the next is taken
 	server := httptest.NewServer(c)
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	n := &tally{most: 1, stop: cancel}
 	(&delivery.Courier{Kind: delivery.EvidenceKind, Outbox: s, Counts: n, Log: zerolog.Nop(),
