@@ -68,10 +68,8 @@ func (tp *tape) greetings(ctx context.Context, r Resolver, name string) {
 func (tp *tape) asking(ctx context.Context, r Resolver, what string, q question) {
 	tp.question(ctx, r, what, q)
 	if strings.HasPrefix(r.URL, "udp://") {
-		bounded, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
 		what = "DNS query over UDP" + what + ", without EDNS0 (twice, where it was lost; once, where EDNS0 is not understood)"
-		tp.second(what, func(h Host) { h.inquire(bounded, r, q) })
+		tp.second(ctx, what, func(ctx context.Context, h Host) { h.inquire(ctx, r, q) })
 	}
 }
 

@@ -23,14 +23,16 @@ type tape struct {
 func (tp *tape) listen(what string, step func(net.Conn)) {
 	c := &listener{heard: make(chan struct{})}
 	step(c)
-	for _, b := range c.messages() {
-		tp.out = append(tp.out, Message{What: what, Bytes: b})
-	}
+	tp.keep(what, c.messages())
 }
 
 func (tp *tape) dialled(what string, c *listener, step func(Host)) {
 	step(c.host())
-	for _, b := range c.messages() {
+	tp.keep(what, c.messages())
+}
+
+func (tp *tape) keep(what string, messages [][]byte) {
+	for _, b := range messages {
 		tp.out = append(tp.out, Message{What: what, Bytes: b})
 	}
 }
@@ -59,31 +61,43 @@ var (
 
 // inquiry is the first that a resolver gets of a question.
 func (tp *tape) inquiry(ctx context.Context, what string, r Resolver, q question) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tp.first(what, func(h Host) { h.inquire(ctx, r, q) })
+	tp.first(ctx, what, func(ctx context.Context, h Host) { h.inquire(ctx, r, q) })
 }
 
 // first keeps the first message that a step sends.
-func (tp *tape) first(what string, step func(Host)) {
-	c := &listener{heard: make(chan struct{})}
-	step(c.host())
-	if sent := c.messages(); len(sent) > 0 {
-		tp.out = append(tp.out, Message{What: what, Bytes: sent[0]})
+func (tp *tape) first(ctx context.Context, what string, step func(context.Context, Host)) {
+	if sent := overheard(ctx, 1, false, step); len(sent) > 0 {
+		tp.keep(what, sent[:1])
 	}
 }
 
 // second keeps the second, which follows where nobody answers.
-func (tp *tape) second(what string, step func(Host)) {
-	c := &listener{heard: make(chan struct{}), patient: true}
-	step(c.host())
-	if sent := c.messages(); len(sent) > 1 {
-		tp.out = append(tp.out, Message{What: what, Bytes: sent[1]})
+func (tp *tape) second(ctx context.Context, what string, step func(context.Context, Host)) {
+	if sent := overheard(ctx, 2, true, step); len(sent) > 1 {
+		tp.keep(what, sent[1:2])
 	}
 }
 
-// patience is how long a step may wait for nobody. Chosen by us: what is sent first is sent at once.
-const patience = 50 * time.Millisecond
+// patience is how long a step may wait for nobody, and mostPatience how long where it had not sent all when that was over:
+// a machine that is busy must not make the list shorter. Chosen by us: what is sent first is sent at once.
+const (
+	patience     = 50 * time.Millisecond
+	mostPatience = 64 * patience
+)
+
+// overheard is what a step sends to nobody: this many messages at least, unless it ends by itself.
+func overheard(ctx context.Context, least int, patient bool, step func(context.Context, Host)) [][]byte {
+	for wait := patience; ; wait *= 2 {
+		c := &listener{heard: make(chan struct{}), patient: patient}
+		bounded, cancel := context.WithTimeout(ctx, wait)
+		step(bounded, c.host())
+		late := bounded.Err() != nil && ctx.Err() == nil
+		cancel()
+		if sent := c.messages(); len(sent) >= least || !late || wait >= mostPatience {
+			return sent
+		}
+	}
+}
 
 // hellos are the three shapes of a ClientHello. also says who else gets them; the hop scan then has the small one.
 func (tp *tape) hellos(ctx context.Context, host string, offers []string, also string) {
@@ -108,15 +122,17 @@ func (tp *tape) quic(ctx context.Context, host, when string) {
 }
 
 func (tp *tape) initial(ctx context.Context, host string, shape measurements.Shape, when string) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tp.dialled("QUIC Initial, "+string(shape)+when, &listener{heard: make(chan struct{}), patient: true}, func(h Host) { _, _ = h.QUIC(ctx, taped, TLSInput{Name: host, Shape: shape}) })
+	datagrams := 2 // that the hello takes
+	if shape == measurements.Small {
+		datagrams = 1
+	}
+	tp.keep("QUIC Initial, "+string(shape)+when, overheard(ctx, datagrams, true, func(ctx context.Context, h Host) {
+		_, _ = h.QUIC(ctx, taped, TLSInput{Name: host, Shape: shape})
+	}))
 }
 
 func (tp *tape) ping(ctx context.Context, what string) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tp.first(what, func(h Host) { h.VersionPing(ctx, taped) })
+	tp.first(ctx, what, func(ctx context.Context, h Host) { h.VersionPing(ctx, taped) })
 }
 
 func (tp *tape) request(ctx context.Context, what string, in HTTPInput) {
