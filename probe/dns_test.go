@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,8 +63,6 @@ func wantAddresses(t *testing.T, o measurements.Observation, want ...string) {
 // Each way to answer over UDP has its word, and the record is complete with all of them.
 func TestResolveUDP(t *testing.T) {
 	t.Parallel()
-	var all sync.WaitGroup // not t.Parallel: these wait for late answers, and do little else
-	defer all.Wait()
 	for _, c := range []struct {
 		name      string
 		family    measurements.Family
@@ -90,24 +87,27 @@ func TestResolveUDP(t *testing.T) {
 		{"a private address among others", measurements.IPv4, 0, []string{aRecord(public), aRecord("127.0.0.1")}, measurements.DNSBogon, []string{public, "127.0.0.1"}},
 		{"an IPv4 address as an IPv6 one", measurements.IPv6, 0, []string{site + ". 5 IN AAAA ::ffff:192.0.2.10"}, measurements.DNSBogon, []string{"::ffff:192.0.2.10"}},
 	} {
-		all.Go(func() {
-			t.Run(c.name, func(t *testing.T) {
-				at := serveUDP(t, func(b []byte) [][]byte { return [][]byte{packed(reply(b, c.rcode, c.records...))} })
-				o := asked(t, "udp://"+at.String(), c.family, 4*brief)
-				wantFailure(t, o, c.want)
-				wantAddresses(t, o, c.addresses...)
-				d := o.DNS
-				if d.Rcode != c.rcode || d.Attempts != 1 || d.Class != "home" || d.Transport != "udp" || len(d.Late) != 0 || len(d.Raw) == 0 {
-					t.Errorf("got %+v", d)
-				}
-				if o.Family != c.family || o.Transport != "udp" || o.Endpoint != at.String() || o.Name != site || o.Sent == 0 || o.Received == 0 || o.LocalPort == 0 {
-					t.Errorf("got %+v", o)
-				}
-				if time.Duration(o.Duration) > 2*brief {
+		answer := func(b []byte) [][]byte { return [][]byte{packed(reply(b, c.rcode, c.records...))} }
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			at := serveUDP(t, answer)
+			o := asked(t, "udp://"+at.String(), c.family, patient)
+			wantFailure(t, o, c.want)
+			wantAddresses(t, o, c.addresses...)
+			d := o.DNS
+			if d.Rcode != c.rcode || d.Attempts != 1 || d.Class != "home" || d.Transport != "udp" || len(d.Late) != 0 || len(d.Raw) == 0 {
+				t.Errorf("got %+v", d)
+			}
+			if o.Family != c.family || o.Transport != "udp" || o.Endpoint != at.String() || o.Name != site || o.Sent == 0 || o.Received == 0 || o.LocalPort == 0 {
+				t.Errorf("got %+v", o)
+			}
+			if strings.HasPrefix(c.name, "CNAMEs") && (!slices.Equal(d.CNAMEs, []string{"A.example", "b.example"}) || d.TTL != 60) {
+				t.Errorf("got %v, TTL %d", d.CNAMEs, d.TTL)
+			}
+			inBubble(t, func(t *testing.T) {
+				o := askedOnPipes(t, answer, c.family, patient)
+				if wantFailure(t, o, c.want); time.Duration(o.Duration) != acrossPipe {
 					t.Errorf("listening for late answers counts: %v", time.Duration(o.Duration))
-				}
-				if strings.HasPrefix(c.name, "CNAMEs") && (!slices.Equal(d.CNAMEs, []string{"A.example", "b.example"}) || d.TTL != 60) {
-					t.Errorf("got %v, TTL %d", d.CNAMEs, d.TTL)
 				}
 			})
 		})
@@ -117,7 +117,11 @@ func TestResolveUDP(t *testing.T) {
 // Of further answers to the same query those count that say something new.
 func TestResolveLate(t *testing.T) {
 	t.Parallel()
-	at := serveUDP(t, func(b []byte) [][]byte {
+	inBubble(t, resolveLate)
+}
+
+func resolveLate(t *testing.T) {
+	o := askedOnPipes(t, func(b []byte) [][]byte {
 		alien := reply(b, 0, aRecord("192.0.2.99"))
 		alien.Id++
 		other := reply(b, 0, aRecord("192.0.2.98"))
@@ -133,8 +137,7 @@ func TestResolveLate(t *testing.T) {
 			packed(reply(b, 0, aRecord(public))),
 			packed(reply(b, dns.RcodeNameError)),
 		}
-	})
-	o := asked(t, "udp://"+at.String(), measurements.IPv4, patient)
+	}, measurements.IPv4, patient)
 	wantFailure(t, o, "")
 	wantAddresses(t, o, "192.0.2.66", "192.0.2.67")
 	late := o.DNS.Late
@@ -146,26 +149,27 @@ func TestResolveLate(t *testing.T) {
 // However many contradict, few are kept; and a flood ends the listening.
 func TestResolveFlood(t *testing.T) {
 	t.Parallel()
-	at := serveUDP(t, func(b []byte) (out [][]byte) {
-		for i := range 40 {
-			out = append(out, packed(reply(b, 0, aRecord(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}).String()))))
+	inBubble(t, func(t *testing.T) {
+		o := askedOnPipes(t, func(b []byte) (out [][]byte) {
+			for i := range 40 {
+				out = append(out, packed(reply(b, 0, aRecord(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}).String()))))
+			}
+			return out
+		}, measurements.IPv4, patient)
+		if wantFailure(t, o, ""); len(o.DNS.Late) != mostLate {
+			t.Errorf("%d late answers", len(o.DNS.Late))
 		}
-		return out
+		o = askedOnPipes(t, func([]byte) [][]byte { return make([][]byte, 2*mostDatagrams) }, measurements.IPv4, patient)
+		if wantFailure(t, o, measurements.Timeout); time.Duration(o.Duration) != acrossPipe {
+			t.Errorf("a flood was listened to for %v", time.Duration(o.Duration))
+		}
 	})
-	o := asked(t, "udp://"+at.String(), measurements.IPv4, patient)
-	if wantFailure(t, o, ""); len(o.DNS.Late) != mostLate {
-		t.Errorf("%d late answers", len(o.DNS.Late))
-	}
-	noise := serveUDP(t, func([]byte) [][]byte { return make([][]byte, 2*mostDatagrams) })
-	wantFailure(t, asked(t, "udp://"+noise.String(), measurements.IPv4, 2*brief), measurements.Timeout)
 }
 
 // What is no answer to our question is none at all; junk behind the right id is worse than an answer,
 // and better than silence.
 func TestResolveUDPWithoutAnswer(t *testing.T) {
 	t.Parallel()
-	var all sync.WaitGroup
-	defer all.Wait()
 	junk := func(b []byte) []byte { return append(slices.Clone(b[:2]), 0x81, 0x80, 0, 1, 0, 9, 0xff) }
 	truncated := func(records ...string) func([]byte) [][]byte {
 		return func(b []byte) [][]byte {
@@ -205,9 +209,10 @@ func TestResolveUDPWithoutAnswer(t *testing.T) {
 			return [][]byte{packed(m)}
 		}, measurements.DNSMisbehaving, 3, -1},
 	} {
-		all.Go(func() {
-			t.Run(c.name, func(t *testing.T) {
-				o := asked(t, "udp://"+serveUDP(t, c.answer).String(), measurements.IPv4, 3*brief)
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				o := askedOnPipes(t, c.answer, measurements.IPv4, patient)
 				wantFailure(t, o, c.want)
 				if o.DNS.Attempts != c.attempts || o.DNS.Rcode != c.rcode || len(o.DNS.Raw) > keptAnswer || c.want == measurements.DNSMisbehaving && len(o.DNS.Raw) == 0 {
 					t.Errorf("got %d attempts, rcode %d, %d bytes kept", o.DNS.Attempts, o.DNS.Rcode, len(o.DNS.Raw))
@@ -220,19 +225,27 @@ func TestResolveUDPWithoutAnswer(t *testing.T) {
 // Each attempt has an id of its own, and a late answer to the first one counts.
 func TestResolveSlowResolver(t *testing.T) {
 	t.Parallel()
-	heard := make(chan uint16, len(udpShares))
-	at := serveUDPFrom(t, func(from net.PacketConn, to net.Addr, b []byte) {
-		if heard <- binary.BigEndian.Uint16(b); len(heard) > 1 {
-			return
+	inBubble(t, func(t *testing.T) {
+		heard := make(chan uint16, len(udpShares))
+		h := onPipes(func(far net.Conn) {
+			b := make([]byte, mostUDP)
+			n, err := far.Read(b)
+			if err != nil {
+				return
+			}
+			if heard <- binary.BigEndian.Uint16(b); len(heard) == 1 {
+				time.Sleep(2 * time.Second) // the second attempt is made after one
+				_, _ = far.Write(packed(reply(b[:n], 0, aRecord(public))))
+			}
+			idle(far)
+		})
+		o := h.Resolve(within(t, 6*time.Second), Resolver{URL: "udp://" + pipedResolver}, site, measurements.IPv4)
+		wantFailure(t, o, "")
+		first, second := <-heard, <-heard
+		if o.DNS.Attempts != 2 || first == second {
+			t.Errorf("%d attempts", o.DNS.Attempts)
 		}
-		time.AfterFunc(3*brief/2, func() { from.WriteTo(packed(reply(b, 0, aRecord(public))), to) })
 	})
-	o := asked(t, "udp://"+at.String(), measurements.IPv4, 6*brief)
-	wantFailure(t, o, "")
-	first, second := <-heard, <-heard
-	if o.DNS.Attempts != 2 || first == second {
-		t.Errorf("%d attempts", o.DNS.Attempts)
-	}
 }
 
 // Attempts are spread over the step's time, each waiting longer than the one before, and the step ends
@@ -273,15 +286,17 @@ func TestResolveWithoutEDNS(t *testing.T) {
 		}
 		return [][]byte{packed(reply(b, 0, aRecord(public)))}
 	}
-	o := asked(t, "udp://"+serveUDP(t, strict).String(), measurements.IPv4, patient)
-	if wantFailure(t, o, ""); o.DNS.Attempts != 2 || time.Duration(o.Duration) > patient/6 {
-		t.Errorf("got %+v after %v", o.DNS, time.Duration(o.Duration))
-	}
-	never := func(b []byte) [][]byte { return [][]byte{packed(reply(b, dns.RcodeFormatError))} }
-	o = asked(t, "udp://"+serveUDP(t, never).String(), measurements.IPv4, patient)
-	if wantFailure(t, o, measurements.DNSMisbehaving); o.DNS.Rcode != dns.RcodeFormatError {
-		t.Errorf("got %d attempts, rcode %d, %d bytes kept", o.DNS.Attempts, o.DNS.Rcode, len(o.DNS.Raw))
-	}
+	inBubble(t, func(t *testing.T) {
+		o := askedOnPipes(t, strict, measurements.IPv4, patient)
+		if wantFailure(t, o, ""); o.DNS.Attempts != 2 || time.Duration(o.Duration) != 2*acrossPipe {
+			t.Errorf("got %+v after %v", o.DNS, time.Duration(o.Duration))
+		}
+		never := func(b []byte) [][]byte { return [][]byte{packed(reply(b, dns.RcodeFormatError))} }
+		o = askedOnPipes(t, never, measurements.IPv4, patient)
+		if wantFailure(t, o, measurements.DNSMisbehaving); o.DNS.Rcode != dns.RcodeFormatError {
+			t.Errorf("got %d attempts, rcode %d, %d bytes kept", o.DNS.Attempts, o.DNS.Rcode, len(o.DNS.Raw))
+		}
+	})
 }
 
 func TestResolveEnds(t *testing.T) {
@@ -454,24 +469,6 @@ func TestIdentify(t *testing.T) {
 	wantFailure(t, there.Identify(within(t, patient), Resolver{URL: "udp://" + refusing.String()}), measurements.DNSRefused)
 	empty := serveUDP(t, func(b []byte) [][]byte { return [][]byte{packed(reply(b, 0))} })
 	wantFailure(t, there.Identify(within(t, patient), Resolver{URL: "udp://" + empty.String()}), measurements.DNSNoAnswer)
-}
-
-// serveUDPFrom is serveUDP for answers that come later.
-func serveUDPFrom(t *testing.T, handle func(from net.PacketConn, to net.Addr, b []byte)) netip.AddrPort {
-	t.Helper()
-	socket := must(net.ListenPacket("udp4", "127.0.0.1:0"))
-	t.Cleanup(func() { socket.Close() })
-	go func() {
-		for {
-			b := make([]byte, 4096)
-			n, to, err := socket.ReadFrom(b)
-			if err != nil {
-				return
-			}
-			handle(socket, to, b[:n])
-		}
-	}()
-	return netip.MustParseAddrPort(socket.LocalAddr().String())
 }
 
 // serveDoT answers over TLS.

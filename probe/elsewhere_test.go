@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -54,7 +55,7 @@ func helperOnLoopback(t *testing.T) (host Host, key string) {
 // helperRound is a plan and a sheet in the middle of a round, with a handshake of each transport that died
 // with a target's name and passed with a neutral one.
 func helperRound(host Host, key string) (*Plan, *sheet, Target) {
-	p := &Plan{Host: host, Timeout: 5 * time.Second, AskHelper: true, Ledger: schedule.NewLedger(time.Minute), slots: make(chan struct{}, 1),
+	p := &Plan{Host: host, Timeout: patient, AskHelper: true, Ledger: schedule.NewLedger(time.Minute), slots: make(chan struct{}, 1),
 		Reference: &Reference{answer: &reference.Answer{Time: time.Now(), Helper: &reference.Helper{Addresses: []string{theHelper.String()}, Key: key}}}}
 	p.helpers = helpers{answered: make(chan struct{})}
 	p.helpers.avoid(&measurements.Measurement{})
@@ -217,11 +218,10 @@ func TestHelperRestsAfterAFailure(t *testing.T) {
 	p.Host.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if streams++; network == "tcp4" && streams > 1 { // the second stream is swallowed
 			near, _ := net.Pipe()
-			return near, nil
+			return swallowed{near}, nil
 		}
 		return dial(ctx, network, address)
 	}
-	p.Timeout = 5 * brief // in which N is to pass
 	p.askHelper(t.Context(), s, target)
 	if got := handshakes(s, measurements.TLSHandshake); !slices.Equal(got, []string{"N ok", "X generic_timeout_error"}) {
 		t.Errorf("%v", got)
@@ -230,3 +230,10 @@ func TestHelperRestsAfterAFailure(t *testing.T) {
 		t.Error("the wrong place rests")
 	}
 }
+
+// swallowed is a connection on which nothing comes until the step's time is over, which is at once: the other steps have
+// all the time that they need.
+type swallowed struct{ net.Conn }
+
+func (swallowed) Write(b []byte) (int, error) { return len(b), nil }
+func (swallowed) Read([]byte) (int, error)    { return 0, os.ErrDeadlineExceeded }

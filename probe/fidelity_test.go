@@ -171,6 +171,7 @@ var rowsOfQUIC = []row{
 	{name: "QUIC alert: no common ALPN", steps: overQUIC, server: server{alpn: "nothing-of-ours"}, want: shakeQUIC.fails(measurements.TLSAlert(120))},
 	{name: "QUIC certificate for another name", steps: overQUIC, server: server{otherName: true}, want: shakeQUIC.fails(measurements.SSLInvalidHostname)},
 	{name: "QUIC certificate of another root", steps: overQUIC, server: server{otherRoot: true}, want: shakeQUIC.fails(measurements.SSLUnknownAuthority)},
+	{name: "QUIC certificate expired", steps: overQUIC, server: server{expired: true}, want: shakeQUIC.fails(measurements.SSLInvalidCertificate)},
 	{
 		name: "QUIC version negotiation of a box", steps: overQUIC, want: shakeQUIC.fails(measurements.QUICIncompatibleVersion),
 		box: proxied(every(netlab.QUIC, netlab.QUICVersion), server{datagram: negotiate}),

@@ -40,6 +40,7 @@ type world struct {
 	// connected is closed when the client's connect has returned. On a path that takes no time, a server
 	// that resets what it has just accepted is otherwise faster than the client's own look at its socket.
 	connected chan struct{}
+	took      time.Duration // by the last step
 	honest    *signer
 	forger    *signer
 	tasks     sync.WaitGroup
@@ -70,9 +71,15 @@ func playInMemory(t *testing.T, r *row, address netip.Addr, rules ...netlab.Rule
 		w.listen, w.packets = must(t, n.Listen), must(t, n.ListenPacket)
 		w.serve(address, &r.server)
 		o, says = w.play(r)
+		if o.failure != "" && o.failure != silence && w.took > atOnce {
+			t.Errorf("over %s: %s only after %v", measurements.FamilyOf(address), o.failure, w.took)
+		}
 	})
 	return o, says
 }
+
+// atOnce is what a failure takes at most that is no silence, on that line. Chosen by us: many round trips.
+const atOnce = time.Second
 
 // must opens what the test can't go on without.
 func must[T any](t *testing.T, open func(netip.AddrPort) (T, error)) func(netip.AddrPort) T {
@@ -121,6 +128,7 @@ func (w *world) play(r *row) (o outcome, says string) {
 		ctx, cancel := context.WithTimeout(w.t.Context(), limit)
 		seen := s.make(ctx, c)
 		cancel()
+		w.took = time.Duration(seen.Duration)
 		if o, says = (outcome{seen.Operation, seen.Failure}), seen.Error; !seen.OK() {
 			break
 		}

@@ -66,11 +66,8 @@ func TestMTProtoSteps(t *testing.T) {
 		{"silence half way", app.MTProtoServer{Key: telegram, Lie: app.LieStall}, measurements.Timeout, measurements.Handshake{Proof: measurements.ProvedProtocol}},
 		{"another protocol", app.MTProtoServer{Key: telegram, Lie: app.LieOther}, measurements.AppNotSpoken, measurements.Handshake{FirstBytes: []byte("SSH-2.0-box\r\n")}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			ep := speaking(t, func(conn net.Conn) { _ = c.server.Serve(conn) })
-			conn := connected(t, ep)
-			o := MTProto(within(t, time.Second), conn, "", app.MTProtoInput{Transport: app.Intermediate, Keys: []*rsa.PublicKey{&telegram.PublicKey}, DC: 1, Identity: true})
+		check := func(t *testing.T, conn *Conn) {
+			o := MTProto(within(t, patient), conn, "", app.MTProtoInput{Transport: app.Intermediate, Keys: []*rsa.PublicKey{&telegram.PublicKey}, DC: 1, Identity: true})
 			if o.Operation != measurements.AppHandshake || o.Layer() != measurements.LayerApp || o.Transport != "tcp" || o.Failure != c.failure || o.Sent == 0 {
 				t.Fatalf("%+v", o)
 			}
@@ -90,6 +87,21 @@ func TestMTProtoSteps(t *testing.T) {
 			if err := m.Check(); err != nil {
 				t.Error(err)
 			}
+		}
+		speak := func(conn net.Conn) { _ = c.server.Serve(conn) }
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if c.failure != measurements.Timeout {
+				check(t, connected(t, speaking(t, speak)))
+				return
+			}
+			inBubble(t, func(t *testing.T) {
+				conn, o := onPipes(speak).Connect(within(t, patient), nowhere)
+				if !o.OK() {
+					t.Fatal(o.Error)
+				}
+				check(t, conn)
+			})
 		})
 	}
 }
@@ -218,11 +230,16 @@ func TestSTUNStep(t *testing.T) {
 		}
 	}()
 	ep := netip.MustParseAddrPort(server.LocalAddr().String())
-	if o, mapped := (Host{}).STUN(within(t, patient), ep, site); !o.OK() || mapped != ep.Addr() || o.App.Proof != measurements.ProvedProtocol || o.Transport != "udp" || o.Sent != 20 {
+	if o, mapped := (Host{}).STUN(within(t, patient), ep, site); !o.OK() || mapped != ep.Addr() || o.App.Proof != measurements.ProvedProtocol || o.Transport != "udp" || o.Sent == 0 || o.Sent%20 != 0 {
 		t.Errorf("%+v %+v", o, o.App)
 	}
-	_ = server.Close()
-	if o, mapped := (Host{}).STUN(within(t, patient), ep, site); mapped.IsValid() || o.Failure != measurements.ConnectionRefused || o.App.Proof != "" {
+	inBubble(t, func(t *testing.T) {
+		answering := datagrams(func(b []byte) [][]byte { return [][]byte{app.ServeSTUN(b, nowhere)} })
+		if o, mapped := onPipes(answering).STUN(within(t, patient), nowhere, site); !o.OK() || mapped != nowhere.Addr() || o.Sent != 20 {
+			t.Errorf("in virtual time: %+v %+v", o, o.App)
+		}
+	})
+	if o, mapped := (Host{}).STUN(within(t, patient), closed(t, "udp"), site); mapped.IsValid() || o.Failure != measurements.ConnectionRefused || o.App.Proof != "" {
 		t.Errorf("a closed port: %+v", o)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 	"golang.org/x/net/ipv4"
@@ -45,7 +44,7 @@ func TestResolveHopLimit(t *testing.T) {
 				_, _ = server.WriteTo(packed(reply(b[:n], dns.RcodeSuccess, aRecord(a))), from)
 			}
 		}()
-		o := asked(t, "udp://"+server.LocalAddr().String(), measurements.IPv4, 5*time.Second)
+		o := asked(t, "udp://"+server.LocalAddr().String(), measurements.IPv4, patient)
 		if !o.OK() || len(o.DNS.Late) != 1 || o.DNS.HopLimit != 41 || o.DNS.Late[0].HopLimit != 42 {
 			t.Errorf("%s: got %+v, %+v", address, o.Failure, o.DNS)
 		}

@@ -168,31 +168,48 @@ func TestHTTPDies(t *testing.T) {
 
 func TestHTTPEnds(t *testing.T) {
 	t.Parallel()
-	ep := serveTCP(t, func(c *net.TCPConn) {
-		hear(c)
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab")
-		idle(c)
+	inBubble(t, func(t *testing.T) {
+		half := onPipes(func(c net.Conn) {
+			hear(c)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab")
+			idle(c)
+		})
+		mute := onPipes(idle[net.Conn])
+		for _, c := range []struct {
+			name   string
+			server Host
+			stop   bool
+			body   int64
+		}{
+			{"a stalled body", half, false, 2}, {"a silent server", mute, false, 0},
+			{"stopped inside the body", half, true, 2}, {"stopped before the answer", mute, true, 0},
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), brief)
+			want := measurements.Timeout
+			if c.stop {
+				time.AfterFunc(brief/3, cancel)
+				want = measurements.Interrupted
+			}
+			conn, o := c.server.Connect(ctx, nowhere)
+			if !o.OK() {
+				t.Fatal(o.Error)
+			}
+			o = HTTP(ctx, conn, HTTPInput{Host: site, MaxBody: 9})
+			t.Log(c.name)
+			wantFailure(t, o, want)
+			if o.HTTP.BodyBytes != c.body {
+				t.Errorf("%d bytes of a body", o.HTTP.BodyBytes)
+			}
+			cancel()
+		}
 	})
-	o := HTTP(within(t, brief), connected(t, ep), HTTPInput{Host: site, MaxBody: 9})
-	wantFailure(t, o, measurements.Timeout)
-	if o.HTTP.BodyBytes != 2 {
-		t.Errorf("a stalled body: %d bytes", o.HTTP.BodyBytes)
-	}
-	for name, server := range map[string]netip.AddrPort{"before the answer": serveTCP(t, idle), "inside the body": ep} {
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(brief/3, cancel)
-		o = HTTP(ctx, connected(t, server), HTTPInput{Host: site, MaxBody: 9})
-		t.Log(name)
-		wantFailure(t, o, measurements.Interrupted)
-	}
-	wantFailure(t, HTTP(within(t, brief), connected(t, serveTCP(t, idle)), HTTPInput{Host: site}), measurements.Timeout)
 
 	long := serveTCP(t, func(c *net.TCPConn) {
 		hear(c)
 		io.WriteString(c, strings.Repeat("no HTTP at all ", 1000)+"\r\n\r\n")
 		idle(c)
 	})
-	o = HTTP(within(t, patient), connected(t, long), HTTPInput{Host: site})
+	o := HTTP(within(t, patient), connected(t, long), HTTPInput{Host: site})
 	wantFailure(t, o, measurements.HTTPRequestFailed)
 	if len(o.Error) > mostError {
 		t.Errorf("an error of %d bytes", len(o.Error))

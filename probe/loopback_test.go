@@ -23,9 +23,10 @@ import (
 	"github.com/telltale-probe/telltale/measurements"
 )
 
-// patient is a step's time where something is to come, brief where nothing is.
+// patient is a step's time where something is to come, which a stalled machine may take long to do. brief is one where
+// nothing is: it is waited for.
 const (
-	patient = 5 * time.Second
+	patient = time.Minute
 	brief   = 600 * time.Millisecond
 	site    = "www.example.com"
 )
@@ -179,17 +180,17 @@ func serveUDP(t *testing.T, handle func([]byte) [][]byte) netip.AddrPort {
 
 func silent([]byte) [][]byte { return nil }
 
-// closed is a port where nobody listens.
+// closed is a port where nobody listens until the test ends: it is the near end of another connection, so that nobody
+// else on this machine gets it meanwhile.
 func closed(t *testing.T, network string) netip.AddrPort {
 	t.Helper()
-	if network == "udp" {
-		c := must(net.ListenPacket("udp4", "127.0.0.1:0"))
-		defer c.Close()
-		return netip.MustParseAddrPort(c.LocalAddr().String())
+	at := serveUDP(t, silent)
+	if network == "tcp" {
+		at = serveTCP(t, idle)
 	}
-	l := must(net.Listen("tcp4", "127.0.0.1:0"))
-	defer l.Close()
-	return netip.MustParseAddrPort(l.Addr().String())
+	held := must(net.Dial(network+"4", at.String()))
+	t.Cleanup(func() { held.Close() })
+	return netip.MustParseAddrPort(held.LocalAddr().String())
 }
 
 // connected opens a connection that the test closes.

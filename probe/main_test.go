@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	}
 	_ = flag.Set("test.parallel", "16") // they wait for timeouts, and hardly work; the command line can say otherwise
 	code := m.Run()
-	if left := leftovers(2 * time.Second); code == 0 && left != "" {
+	if left := leftovers(time.Minute); code == 0 && left != "" {
 		fmt.Fprintln(os.Stderr, "goroutines are left behind:\n\n"+left)
 		code = 1
 	}

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
 )
@@ -69,7 +68,7 @@ func TestAnswerThatTheConfigurationNames(t *testing.T) {
 			}
 			at := serveUDP(t, func(b []byte) [][]byte { return [][]byte{packed(reply(b, 0, records...))} })
 			p := Plan{Host: there, Timeout: 4 * brief, Apps: []App{{Targets: []Target{{ID: "web", Hosts: []string{site}, Addresses: []netip.Addr{netip.MustParseAddr(c.named)}}}}}}
-			o := p.resolve(within(t, 10*time.Second), Resolver{URL: "udp://" + at.String()}, site, measurements.IPv4)
+			o := p.resolve(within(t, patient), Resolver{URL: "udp://" + at.String()}, site, measurements.IPv4)
 			wantFailure(t, o, c.want)
 			wantAddresses(t, o, c.answer...)
 			if o.OK() != (o.Error == "") {

@@ -46,12 +46,11 @@ func TestOutletVerifies(t *testing.T) {
 // Errors name no address.
 func TestOutletErrors(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	address := server.URL
-	if _, err := outletGet(t, Outlet{}, address); err != nil {
+	defer server.Close()
+	if _, err := outletGet(t, Outlet{}, server.URL); err != nil {
 		t.Errorf("%v", err)
 	}
-	server.Close()
-	_, err := outletGet(t, Outlet{}, address)
+	_, err := outletGet(t, Outlet{}, "http://"+closed(t, "tcp").String())
 	if err == nil || strings.Contains(err.Error(), "127.0.0.1") || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%v", err)
 	}

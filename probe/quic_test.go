@@ -36,19 +36,21 @@ func TestQUICSucceeds(t *testing.T) {
 	}
 }
 
-// How many datagrams a hello takes is what the shapes are about; a slow machine sees repeats as well.
+// How many datagrams a hello takes is what the shapes are about; silence sees repeats as well.
 func TestQUICHelloShapes(t *testing.T) {
 	t.Parallel()
-	for shape, want := range map[measurements.Shape]int{measurements.Small: 1, measurements.Default: 2} {
-		_, o := there.QUIC(within(t, brief), serveUDP(t, silent), TLSInput{Name: site, Shape: shape})
-		wantFailure(t, o, measurements.Timeout)
-		if o.QUIC.DatagramsSent < want || o.QUIC.DatagramsReceived != 0 || o.TLS.JA4 == "" || o.TLS.ChainRoot != "" {
-			t.Errorf("%s: got %+v, %+v", shape, o.QUIC, o.TLS)
+	inBubble(t, func(t *testing.T) {
+		for shape, want := range map[measurements.Shape]int{measurements.Small: 1, measurements.Default: 2} {
+			_, o := onPipes(datagrams(silent)).QUIC(within(t, brief), nowhere, TLSInput{Name: site, Shape: shape})
+			wantFailure(t, o, measurements.Timeout)
+			if o.QUIC.DatagramsSent < want || o.QUIC.DatagramsReceived != 0 || o.TLS.JA4 == "" || o.TLS.ChainRoot != "" {
+				t.Errorf("%s: got %+v, %+v", shape, o.QUIC, o.TLS)
+			}
+			if o.Error != "timeout: no recent network activity" {
+				t.Errorf("%s: got %q", shape, o.Error)
+			}
 		}
-		if o.Error != "timeout: no recent network activity" && o.Error != "context deadline exceeded" { // of a slow machine
-			t.Errorf("%s: got %q", shape, o.Error)
-		}
-	}
+	})
 }
 
 func TestQUICDies(t *testing.T) {
@@ -75,9 +77,6 @@ func TestQUICDies(t *testing.T) {
 			if conn != nil || len(o.TLS.Chain) != c.chain || o.TLS.ChainRoot != c.root || o.TLS.JA4 == "" {
 				t.Errorf("got %+v", o.TLS)
 			}
-			if time.Duration(o.Duration) > time.Second {
-				t.Errorf("it took %v", time.Duration(o.Duration))
-			}
 		})
 	}
 }
@@ -85,12 +84,14 @@ func TestQUICDies(t *testing.T) {
 // Junk is silence, but what came is counted and shown.
 func TestQUICCountsJunk(t *testing.T) {
 	t.Parallel()
-	ep := serveUDP(t, func([]byte) [][]byte { return [][]byte{[]byte("\x40junk")} })
-	_, o := there.QUIC(within(t, brief), ep, TLSInput{Name: site, Shape: measurements.Small})
-	wantFailure(t, o, measurements.Timeout)
-	if o.QUIC.DatagramsReceived < 1 || string(o.TLS.FirstBytes) != "\x40junk" {
-		t.Errorf("got %+v, %q", o.QUIC, o.TLS.FirstBytes)
-	}
+	inBubble(t, func(t *testing.T) {
+		junk := onPipes(datagrams(func([]byte) [][]byte { return [][]byte{[]byte("\x40junk")} }))
+		_, o := junk.QUIC(within(t, brief), nowhere, TLSInput{Name: site, Shape: measurements.Small})
+		wantFailure(t, o, measurements.Timeout)
+		if o.QUIC.DatagramsReceived < 1 || string(o.TLS.FirstBytes) != "\x40junk" {
+			t.Errorf("got %+v, %q", o.QUIC, o.TLS.FirstBytes)
+		}
+	})
 }
 
 func TestQUICIsInterrupted(t *testing.T) {
@@ -118,45 +119,4 @@ func TestHTTP3(t *testing.T) {
 		return x
 	}
 	askAll(t, ask, "quic", "h3")
-}
-
-func TestHTTP3Dies(t *testing.T) {
-	t.Parallel()
-	stop := make(chan struct{})
-	mux := http.NewServeMux()
-	mux.HandleFunc("/stall", func(http.ResponseWriter, *http.Request) { <-stop })
-	mux.HandleFunc("/half", func(w http.ResponseWriter, _ *http.Request) {
-		w.Write([]byte("ab"))
-		w.(http.Flusher).Flush()
-		<-stop
-	})
-	mux.HandleFunc("/abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	ep := serveQUIC(t, serverConfig(good, "h3"), mux)
-	t.Cleanup(func() { close(stop) }) // before the server ends, which waits for its handlers
-	for _, c := range []struct {
-		path   string
-		cancel bool
-		want   measurements.Failure
-		body   int64
-	}{
-		{"/stall", false, measurements.Timeout, 0},
-		{"/stall", true, measurements.Interrupted, 0},
-		{"/half", false, measurements.Timeout, 2},
-		{"/half", true, measurements.Interrupted, 2},
-		{"/abort", false, measurements.HTTPRequestFailed, 0},
-	} {
-		conn, o := there.QUIC(within(t, patient), ep, TLSInput{Name: site})
-		wantFailure(t, o, "")
-		ctx, cancel := context.WithTimeout(t.Context(), 2*brief)
-		if c.cancel {
-			time.AfterFunc(brief, cancel)
-		}
-		x := HTTP3(ctx, conn, HTTPInput{Host: site, Path: c.path, MaxBody: 1 << 10})
-		cancel()
-		t.Log(c.path, c.cancel)
-		wantFailure(t, x, c.want)
-		if x.HTTP.BodyBytes != c.body {
-			t.Errorf("got %+v", x.HTTP)
-		}
-	}
 }

@@ -81,10 +81,26 @@ func (l *once) Addr() net.Addr { return net.TCPAddrFromAddrPort(netip.AddrPort{}
 func endless(key *rsa.PrivateKey) func(net.Conn) {
 	return func(c net.Conn) {
 		s := app.MTProtoServer{Key: key, Lie: app.LieStall}
-		go func() {
-			time.Sleep(50 * time.Millisecond) // the first answer is out: what comes too early is another failure, and as small
-			_, _ = io.WriteString(c, long)
-		}()
-		_ = s.Serve(c)
+		_ = s.Serve(&talkative{Conn: c})
 	}
+}
+
+// talkative answers what comes after its own first answer, and does not stop. What came earlier would be another failure.
+type talkative struct {
+	net.Conn
+	answered, talks bool
+}
+
+func (c *talkative) Write(b []byte) (int, error) {
+	c.answered = true
+	return c.Conn.Write(b)
+}
+
+func (c *talkative) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.answered && n > 0 && !c.talks {
+		c.talks = true
+		go func() { _, _ = io.WriteString(c.Conn, long) }()
+	}
+	return n, err
 }

@@ -80,19 +80,22 @@ func TestRoutable(t *testing.T) {
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name   string
-		server func(*net.TCPConn)
-		want   measurements.Failure
+		name    string
+		server  func(*net.TCPConn)
+		silence time.Duration
+		want    measurements.Failure
 	}{
-		{"silence is life", func(c *net.TCPConn) { idle(c) }, ""},
-		{"bytes are life", func(c *net.TCPConn) { io.WriteString(c, "banner"); idle(c) }, ""},
-		{"a reset is death", func(c *net.TCPConn) { time.Sleep(brief / 5); abort(c) }, measurements.ConnectionReset},
-		{"a FIN is death", func(c *net.TCPConn) { c.CloseWrite(); idle(c) }, measurements.EOF},
+		{"silence is life", func(c *net.TCPConn) { idle(c) }, brief, ""},
+		{"bytes are life", func(c *net.TCPConn) { io.WriteString(c, "banner"); idle(c) }, patient, ""},
+		{"a reset is death", abort, patient, measurements.ConnectionReset},
+		{"a FIN is death", func(c *net.TCPConn) { c.CloseWrite(); idle(c) }, patient, measurements.EOF},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			conn := connected(t, serveTCP(t, c.server))
-			wantFailure(t, Settle(within(t, patient), conn, brief), c.want)
+			connects := make(chan struct{}) // what dies before we know that it lived never connected
+			conn := connected(t, serveTCP(t, func(conn *net.TCPConn) { <-connects; c.server(conn) }))
+			close(connects)
+			wantFailure(t, Settle(within(t, patient), conn, c.silence), c.want)
 		})
 	}
 }

@@ -136,16 +136,28 @@ func TestTLSDies(t *testing.T) {
 // A black hole ends with the step's time, and a round that is broken off ends at once.
 func TestTLSEnds(t *testing.T) {
 	t.Parallel()
-	ep := serveTCP(t, idle)
-	_, o := there.TLS(within(t, brief), connected(t, ep), TLSInput{Name: site})
-	wantFailure(t, o, measurements.Timeout)
-	if o.TLS.JA4 == "" {
-		t.Error("the hello is not told")
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(brief/3, cancel)
-	_, o = there.TLS(ctx, connected(t, ep), TLSInput{Name: site})
-	wantFailure(t, o, measurements.Interrupted)
+	inBubble(t, func(t *testing.T) {
+		hole := onPipes(idle[net.Conn])
+		shake := func(ctx context.Context) measurements.Observation {
+			conn, o := hole.Connect(ctx, nowhere)
+			if !o.OK() {
+				t.Fatal(o.Error)
+			}
+			_, o = hole.TLS(ctx, conn, TLSInput{Name: site})
+			return o
+		}
+		o := shake(within(t, brief))
+		wantFailure(t, o, measurements.Timeout)
+		if o.TLS.JA4 == "" || time.Duration(o.Duration) != brief {
+			t.Errorf("after %v, with a hello %q", time.Duration(o.Duration), o.TLS.JA4)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(brief/3, cancel)
+		o = shake(ctx)
+		if wantFailure(t, o, measurements.Interrupted); time.Duration(o.Duration) != brief/3 {
+			t.Errorf("broken off after %v", time.Duration(o.Duration))
+		}
+	})
 }
 
 // TLS 1.2 shows the certificate in clear: what dies there has shown it already.

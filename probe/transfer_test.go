@@ -3,6 +3,8 @@ package probe
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -13,8 +15,9 @@ import (
 	"github.com/telltale-probe/telltale/measurements"
 )
 
-// bodies serves one that is whole, one that is endless, one that stops until done, and one that dies.
-func bodies(done <-chan struct{}) http.HandlerFunc {
+// Bodies serves one that is whole, one that is endless, one that stops until done, and one that dies. It and TransferBytes
+// are exported for the tests from outside of the package.
+func Bodies(done <-chan struct{}) http.HandlerFunc {
 	const piece = 10 << 10
 	return func(w http.ResponseWriter, r *http.Request) {
 		pieces := map[string]int{"/whole": 7, "/endless": 100, "/stops": 2, "/dies": 2}[r.URL.Path]
@@ -35,7 +38,7 @@ func bodies(done <-chan struct{}) http.HandlerFunc {
 func serveBodies(t *testing.T) netip.AddrPort {
 	t.Helper()
 	done := make(chan struct{})
-	s := httptest.NewUnstartedServer(bodies(done))
+	s := httptest.NewUnstartedServer(Bodies(done))
 	s.EnableHTTP2 = true
 	s.TLS = serverConfig(good)
 	s.StartTLS()
@@ -43,31 +46,8 @@ func serveBodies(t *testing.T) netip.AddrPort {
 	return netip.MustParseAddrPort(s.Listener.Addr().String())
 }
 
-func TestTransferOverQUIC(t *testing.T) {
-	t.Parallel()
-	done := make(chan struct{})
-	at := serveQUIC(t, serverConfig(good, "h3"), bodies(done))
-	t.Cleanup(func() { close(done) })
-	for path, want := range map[string]struct {
-		ended       string
-		failed      bool
-		least, most int64
-	}{
-		"/whole":   {measurements.EndedComplete, false, 70 << 10, 70 << 10},
-		"/endless": {measurements.EndedByBytes, false, transferBytes, transferBytes},
-		"/stops":   {measurements.EndedByStall, true, 20 << 10, 20 << 10},
-		"/dies":    {measurements.EndedByFailure, true, 0, 20 << 10},
-	} {
-		conn, h := there.QUIC(within(t, patient), at, TLSInput{Name: site, Shape: measurements.Small})
-		if conn == nil {
-			t.Fatalf("%s: %s", path, h.Error)
-		}
-		o := TransferQUIC(within(t, patient), conn, HTTPInput{Host: site, Path: path}, brief)
-		if b := o.Transfer; b == nil || b.Ended != want.ended || o.OK() == want.failed || b.Bytes < want.least || b.Bytes > want.most || o.Transport != "quic" {
-			t.Errorf("%s: %+v, %s (%s)", path, b, o.Failure, o.Error)
-		}
-	}
-}
+// TransferBytes is what a transfer takes of an endless body.
+const TransferBytes = transferBytes
 
 func TestTransfer(t *testing.T) {
 	t.Parallel()
@@ -79,26 +59,50 @@ func TestTransfer(t *testing.T) {
 	}{
 		"/whole":   {measurements.EndedComplete, false, 70 << 10, 70 << 10},
 		"/endless": {measurements.EndedByBytes, false, transferBytes, transferBytes},
-		"/stops":   {measurements.EndedByStall, true, 20 << 10, 20 << 10},
 		"/dies":    {measurements.EndedByFailure, true, 0, 20 << 10},
 	} {
 		for _, alpn := range []string{"http/1.1", "h2"} {
 			t.Run(alpn+path, func(t *testing.T) {
 				t.Parallel()
 				conn, _ := shakeHands(t, at, TLSInput{Name: site, ALPN: []string{alpn}})
-				o := Transfer(within(t, patient), conn, HTTPInput{Host: site, Path: path}, brief)
+				o := Transfer(within(t, patient), conn, HTTPInput{Host: site, Path: path}, patient)
 				b := o.Transfer
 				if b == nil || b.Ended != want.ended || o.OK() == want.failed || b.Bytes < want.least || b.Bytes > want.most {
 					t.Fatalf("%+v, %s (%s)", b, o.Failure, o.Error)
-				}
-				if want.ended == measurements.EndedByStall && (o.Failure != measurements.Timeout || time.Duration(o.Duration) < brief) {
-					t.Errorf("a stall is %s after %v", o.Failure, time.Duration(o.Duration))
 				}
 				if o.HTTP == nil || o.HTTP.Status != http.StatusOK {
 					t.Errorf("%+v", o.HTTP)
 				}
 			})
 		}
+	}
+}
+
+// A transfer that stops is over when nothing has come for the time that a stall takes.
+func TestTransferStalls(t *testing.T) {
+	t.Parallel()
+	for _, alpn := range []string{"http/1.1", "h2"} {
+		inBubble(t, func(t *testing.T) {
+			done := make(chan struct{})
+			defer close(done)
+			now := newAuthority() // a bubble begins in another year
+			config := serverConfig(now.issue(time.Hour, site), alpn)
+			serve := serveOne(Bodies(done), alpn)
+			host := onPipes(func(c net.Conn) { serve(tls.Server(c, config)) })
+			host.Roots = now.roots
+			raw, _ := host.Connect(within(t, patient), nowhere)
+			conn, o := host.TLS(within(t, patient), raw, TLSInput{Name: site, ALPN: []string{alpn}})
+			if !o.OK() {
+				t.Fatal(o.Error)
+			}
+			o = Transfer(within(t, patient), conn, HTTPInput{Host: site, Path: "/stops"}, brief)
+			if b := o.Transfer; b == nil || b.Ended != measurements.EndedByStall || b.Bytes != 20<<10 || o.HTTP == nil || o.HTTP.Status != http.StatusOK {
+				t.Fatalf("%s: %+v, %s (%s)", alpn, b, o.Failure, o.Error)
+			}
+			if o.Failure != measurements.Timeout || time.Duration(o.Duration) != brief {
+				t.Errorf("%s: a stall is %s after %v", alpn, o.Failure, time.Duration(o.Duration))
+			}
+		})
 	}
 }
 
