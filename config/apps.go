@@ -120,9 +120,7 @@ func (c *Config) readControls(root *strict.Table) {
 		case n.Country != "" && !countryForm.MatchString(n.Country):
 			t.Fail("country", "must be two capital letters (ISO 3166)")
 		}
-		if len(n.Path) == 0 || n.Path[0] != '/' {
-			t.Fail("path", "must begin with /")
-		}
+		catalogue.CheckPath(t, n.Path)
 		switch {
 		case placebo:
 			c.Placebo.Targets = append(c.Placebo.Targets, placeboOf(n))

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/telltale-probe/telltale/config/strict"
@@ -123,9 +122,7 @@ func readTarget(t *strict.Table, ofApp string) probe.Target {
 	if out.Neutral != "" && !ValidHost(out.Neutral) {
 		t.Fail("neutral", "must be a host name in lower case")
 	}
-	if !strings.HasPrefix(out.Path, "/") {
-		t.Fail("path", "must begin with /")
-	}
+	CheckPath(t, out.Path)
 	if out.Group != "" && !idForm.MatchString(out.Group) {
 		t.Fail("group", "must be 1 to 32 of a-z, 0-9, _ and -")
 	}

@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net/netip"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/telltale-probe/telltale/config/strict"
 	"github.com/telltale-probe/telltale/probe"
@@ -49,6 +51,21 @@ func roots(t *strict.Table) []*x509.Certificate {
 		}
 	}
 	return out
+}
+
+// maxPath bounds a path in bytes. Chosen by us: those of apps have a few dozen.
+const maxPath = 2048
+
+// CheckPath notes what is wrong with the key "path" of a table. It goes into the first line of a request as it is (RFC
+// 9112, section 3.2.1): what could end that line there would write fields of its own.
+func CheckPath(t *strict.Table, path string) {
+	_, err := url.ParseRequestURI(path)
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		t.Fail("path", "must begin with /")
+	case err != nil, len(path) > maxPath, strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		t.Fail("path", "must be at most %d bytes of ASCII, without spaces and control characters, as a request has it", maxPath)
+	}
 }
 
 // Addresses reads the key "addresses" of a table.
