@@ -237,3 +237,15 @@ func TestEveryTargetProvesMoreThanTCP(t *testing.T) {
 		t.Errorf("only %d targets", targets)
 	}
 }
+
+// TestRootsWithoutAnEnd reads no more of a device than tells that it is too large.
+func TestRootsWithoutAnEnd(t *testing.T) {
+	const endless = "/dev/zero"
+	if _, err := os.Stat(endless); err != nil {
+		t.Skip("this system has no such device")
+	}
+	_, err := config.Parse("f", []byte("[network]\nroot_ca_files = [\""+endless+"\"]\n"))
+	if want := "f:2: network.root_ca_files: " + endless + ": larger than 1048576 bytes"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"net/netip"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -143,14 +142,13 @@ func readResolver(t *strict.Table, key, text string) (probe.Resolver, bool) {
 
 // readRoots reads further roots; a file without a certificate is a mistake, not an empty list.
 func readRoots(t *strict.Table, path string) ([]byte, bool) {
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > strict.MaxSize {
-		t.Fail("root_ca_files", "%s: larger than %d bytes", path, strict.MaxSize)
-		return nil, false
-	}
-	pem, err := os.ReadFile(path)
+	pem, err := strict.ReadFile(path)
 	if err != nil {
 		t.Fail("root_ca_files", "%v", err)
+		return nil, false
+	}
+	if len(pem) > strict.MaxSize {
+		t.Fail("root_ca_files", "%s: larger than %d bytes", path, strict.MaxSize)
 		return nil, false
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
