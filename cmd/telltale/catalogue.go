@@ -22,6 +22,7 @@ type catalogueCmd struct {
 
 // Run prints app, target, endpoints, probes, proof, neutral name, why and source; then the gate's neutral hosts.
 func (k catalogueCmd) Run(c *cli, t terminal) error {
+	t.out = plain{t.out} // a catalogue file may be anybody's
 	cfg, err := c.config()
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/telltale-probe/telltale/measurements"
 	"github.com/telltale-probe/telltale/probe"
@@ -219,5 +220,27 @@ func TestCatalogueFitsATerminal(t *testing.T) {
 			t.Errorf("%q is said again: %s", label, line)
 		}
 		label = word
+	}
+}
+
+// TestCatalogueOfAnybody: a file of somebody else's can't write what makes a terminal do things.
+func TestCatalogueOfAnybody(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"own.toml": "[app]\nid = \"own\"\nname = \"\\u001b[2JOwn\"\n[[target]]\nid = \"web\"\nhost = \"www.example.com\"\nwhy = \"\\u009b31m\\u202ewhy\"\nsource = \"\\u001b]0;title\\u0007\"\n",
+		"t.toml":   "[apps]\nenabled = [\"own\"]\ncatalogue = [\"own.toml\"]\n[[control]]\nhost = \"www.example.org\"\noperator = \"\\u001b[31mIANA\"\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := telltale(t, "", "--config.file="+filepath.Join(dir, "t.toml"), "catalogue")
+	if code != exitDone || !strings.Contains(out, "own (\ufffd[2JOwn)") {
+		t.Fatalf("exit %d: %s%s", code, out, errs)
+	}
+	for _, r := range out {
+		if r != '\n' && !unicode.IsPrint(r) {
+			t.Errorf("%U on the terminal", r)
+		}
 	}
 }

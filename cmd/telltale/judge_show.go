@@ -136,7 +136,7 @@ func (r *refusals) add(err error) {
 // maxRefusal bounds an error in bytes: some quote what they can't read.
 const maxRefusal = 400
 
-// plain writes text without what makes terminals do things: evidence may be anybody's.
+// plain writes text without what makes terminals do things: evidence and catalogue files may be anybody's.
 type plain struct{ io.Writer }
 
 // Write replaces control characters other than line feeds. It says that it wrote what it was given.

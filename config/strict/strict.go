@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -24,16 +25,27 @@ type Error struct {
 	Message string // what is allowed
 }
 
-// Error is one line: "telltale.toml:12: schedule.interval: …".
+// Error is one line: "telltale.toml:12: schedule.interval: …"; more where the mistakes are those of another file. What
+// would make a terminal do things is replaced: a key is in the writer's words, and a catalogue file may be anybody's.
 func (e Error) Error() string {
 	at := e.File
 	if e.Line > 0 {
 		at = fmt.Sprintf("%s:%d", e.File, e.Line)
 	}
-	if e.Key == "" {
-		return at + ": " + e.Message
+	if e.Key != "" {
+		at += ": " + e.Key
 	}
-	return at + ": " + e.Key + ": " + e.Message
+	return printable(at, "") + ": " + printable(e.Message, "\n")
+}
+
+// printable is a text in which everything else is replaced, but what is allowed beside.
+func printable(text, beside string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || strings.ContainsRune(beside, r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // Errors are all mistakes of a file, in the order of its lines.

@@ -58,6 +58,15 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
+// TestKeysOfAnybody: a key is in the writer's words, and an error of it stays a line of text.
+func TestKeysOfAnybody(t *testing.T) {
+	doc, r := root(t, "\"\\u001b[2J\\n\\u0085\\u202e\" = 1\n")
+	r.Done()
+	if err, want := doc.Err(), "f:1: \ufffd[2J\ufffd\ufffd\ufffd: no such key; known here: "; err == nil || err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+}
+
 func TestSyntaxAndSize(t *testing.T) {
 	for text, want := range map[string]string{
 		"a = 1\na = 2\n":                        "f:2: ",
