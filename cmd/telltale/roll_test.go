@@ -93,13 +93,12 @@ func (l *pushedLife) live() pushed {
 		l.t.Fatal(err)
 	}
 	d.round(l.t.Context())
-	eventually(l.t, "the round arrives", func() bool {
-		l.sink.mu.Lock()
-		defer l.sink.mu.Unlock()
-		return slices.Contains(slices.Collect(maps.Values(l.sink.values["telltale_rounds_total"])), 1) && len(l.sink.pushed.evidence) == 1
-	})
+	delivered(l.t, kept)
 	l.sink.mu.Lock()
 	defer l.sink.mu.Unlock()
+	if !slices.Contains(slices.Collect(maps.Values(l.sink.values["telltale_rounds_total"])), 1) || len(l.sink.pushed.evidence) != 1 {
+		l.t.Errorf("rounds counted %v, evidence of %d rounds: want one", l.sink.values["telltale_rounds_total"], len(l.sink.pushed.evidence))
+	}
 	return l.sink.pushed
 }
 
