@@ -1,10 +1,15 @@
 package kerneltest
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // addNamespace makes one, and has it removed when the test ends. Its links go with it.
@@ -51,6 +56,43 @@ func (l *Lab) build() {
 		server = append(server, fmt.Sprintf("addr add %s/32 dev lo", l.ServerAddr(i)), fmt.Sprintf("addr add %s/128 dev lo nodad", l.ServerAddr6(i)))
 	}
 	l.batch(Server, server...)
+	for _, a := range []netip.Addr{l.ServerAddr(0), l.ServerAddr6(0)} {
+		l.untilCarried(netip.AddrPortFrom(a, closedPort))
+	}
+}
+
+const (
+	// closedPort is one at which nobody listens in a new lab.
+	closedPort = 9
+	// busy is how long the kernel may take to notice that links are up. Chosen by us: far more than it takes on a machine
+	// that has much else to do.
+	busy = time.Minute
+)
+
+// untilCarried waits until a datagram of the client's is refused by the server. What is sent before the kernel has noticed
+// that a link is up is lost, the question for a neighbour's address too, and that is asked again a second later.
+func (l *Lab) untilCarried(server netip.AddrPort) {
+	l.t.Helper()
+	network := "udp4"
+	if server.Addr().Is6() {
+		network = "udp6"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), busy)
+	defer cancel()
+	conn, err := l.Dial(ctx, network, server.String())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer conn.Close()
+	for ctx.Err() == nil && !errors.Is(err, syscall.ECONNREFUSED) {
+		_ = conn.SetDeadline(time.Now().Add(time.Second / 5))
+		if _, err = conn.Write([]byte("?")); err == nil {
+			_, err = conn.Read(make([]byte, 1))
+		}
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		l.t.Fatalf("after %v the lab carries nothing to %v: %v", busy, server, err)
+	}
 }
 
 // settings makes the router forward, and all kernels answer with ICMP every time: by default they
