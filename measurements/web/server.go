@@ -32,8 +32,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Ready says whether the program is ready. Optional; nil is always.
 	Ready func() bool
-	// Reload reads the configuration again; its error is shown to whoever asked. Optional; nil
-	// answers 501.
+	// Reload reads the configuration again; its error is logged, and shown to who asks over loopback or may have
+	// evidence. Optional; nil answers 501.
 	Reload func() error
 	// Reference gives the signed answer of a reference vantage, empty while there is none, and whether
 	// this telltale is one. Optional; nil is not.
@@ -113,14 +113,20 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	say(w, http.StatusOK, "telltale is ready.")
 }
 
-func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
+// reload reads the configuration again. Why it can't be used may name files of the volunteer's: that is for those who
+// ask from here, or prove who they are.
+func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 	if s.config.Reload == nil {
 		say(w, http.StatusNotImplemented, "This telltale has no configuration to read again.")
 		return
 	}
 	if err := s.config.Reload(); err != nil {
 		s.config.Log.Error().Err(err).Msg("the configuration was not reloaded")
-		say(w, http.StatusInternalServerError, "The configuration was not reloaded; the old one stays: "+err.Error())
+		why := "the log says why."
+		if onLoopback(r) || s.letIn(r) {
+			why = err.Error()
+		}
+		say(w, http.StatusInternalServerError, "The configuration was not reloaded; the old one stays: "+why)
 		return
 	}
 	s.config.Log.Info().Msg("the configuration was reloaded")

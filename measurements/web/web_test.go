@@ -139,6 +139,23 @@ func TestNamesOnTheNetwork(t *testing.T) {
 	}
 }
 
+// What is wrong with the configuration names files of the volunteer's: it is told to who may know, others hear that the
+// log has it.
+func TestMistakesAreToldAtHome(t *testing.T) {
+	c := config()
+	c.Reload = func() error { return errors.New("open /home/vera/telltale.toml: permission denied") }
+	for remote, told := range map[string]bool{"127.0.0.1": true, "192.168.1.20": false} {
+		local := &net.TCPAddr{IP: net.ParseIP(map[bool]string{true: "127.0.0.1", false: "192.168.1.7"}[told]), Port: 9877}
+		r := httptest.NewRequest("POST", "http://"+local.String()+"/-/reload", nil)
+		r.RemoteAddr = remote + ":40000"
+		w := httptest.NewRecorder()
+		New(c).Handler().ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, local)))
+		if body := w.Body.String(); w.Code != http.StatusInternalServerError || strings.Contains(body, "vera") != told || !told && !strings.Contains(body, "the log says why") {
+			t.Errorf("%s: %d %s", remote, w.Code, body)
+		}
+	}
+}
+
 // The policy allows the page's own style sheet, and there is nothing else to allow.
 func TestPageIsSelfContained(t *testing.T) {
 	w := do(config(), "GET", "/")
