@@ -53,6 +53,7 @@ func (s *Store) Keep(k *Kept) error {
 	documents, failed := marshalStates(p, k.States)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.hearClock(k.Round.Gate.ClockOffset)
 	now := time.Now()
 	var bad error              // of the last attempt
 	var dropped map[string]int // as well

@@ -103,8 +103,8 @@ func (s *Store) enqueue(tx *sql.Tx, messages []Message, now time.Time) (dropped 
 		bytes = s.options.MaxSize / outboxPart
 	}
 	oldest := int64(0)
-	if s.options.Retention > 0 {
-		oldest = now.Add(-s.options.Retention).UnixMilli()
+	if cut := s.oldest(now); !cut.IsZero() {
+		oldest = cut.UnixMilli()
 	}
 	enough, err := s.outboxFits(tx, messages, bytes, oldest)
 	if enough || err != nil {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/telltale-probe/telltale/measurements"
 )
 
 // How long tidying may go on. Chosen by us: a start must be quick; a round has a quarter of an hour.
@@ -52,13 +54,29 @@ func (s *Store) tidy(now time.Time, patience time.Duration) {
 	}
 }
 
+// hearClock takes in how far neutral hosts are ahead of this machine; nil is that nobody told.
+func (s *Store) hearClock(offset *measurements.Seconds) {
+	if offset != nil {
+		s.fast = max(-time.Duration(*offset), 0)
+	}
+}
+
+// oldest is when a round or a message began, or earlier, that is past the retention; the zero time where none is. A
+// clock that is ahead must not cost evidence that is young: whoever can forge an unauthenticated NTP answer, who
+// may be the censor, would else delete all of it.
+func (s *Store) oldest(now time.Time) time.Time {
+	if s.options.Retention <= 0 {
+		return time.Time{}
+	}
+	return now.Add(-s.fast - s.options.Retention)
+}
+
 // deleteChunk deletes some of the rounds that must go, oldest first, and says how many.
 func (s *Store) deleteChunk(now time.Time) (rounds int, err error) {
 	err = s.write(func(tx *sql.Tx) error {
 		rounds = 0
-		if s.options.Retention > 0 {
-			cut := now.Add(-s.options.Retention).UnixMilli()
-			if rounds, err = deleteOldest(tx, cut, oldRounds); err != nil || rounds > 0 {
+		if cut := s.oldest(now); !cut.IsZero() {
+			if rounds, err = deleteOldest(tx, cut.UnixMilli(), oldRounds); err != nil || rounds > 0 {
 				return err
 			}
 		}
@@ -161,7 +179,8 @@ func (s *Store) shrink(deadline time.Time) {
 // deleteFiles deletes what was left of the first format's daily files, once their day is past the
 // retention.
 func (s *Store) deleteFiles(now time.Time) {
-	if s.options.Retention <= 0 {
+	cut := s.oldest(now)
+	if cut.IsZero() {
 		return
 	}
 	left, err := leftovers(s.dir)
@@ -170,7 +189,7 @@ func (s *Store) deleteFiles(now time.Time) {
 		return
 	}
 	for _, d := range left {
-		if now.Sub(d.date.AddDate(0, 0, 1)) <= s.options.Retention {
+		if !d.date.AddDate(0, 0, 1).Before(cut) {
 			continue
 		}
 		if err := os.Remove(d.path); err != nil {

@@ -128,6 +128,38 @@ func TestWrongClock(t *testing.T) {
 	wantIDs(t, s, "now:2", "later:2")
 }
 
+// A clock that jumps ahead, as by a forged answer of NTP, costs nothing that is young by the neutral hosts' clocks, be it
+// evidence or a message that waits; what is old by them goes.
+func TestAClockThatIsAhead(t *testing.T) {
+	s := open(t, t.TempDir(), Options{Retention: 10 * 24 * time.Hour})
+	jumped := time.Now() // by these twenty days
+	const ahead = 20 * 24 * time.Hour
+	told := func(id string, offset time.Duration, outbox ...Message) *Kept {
+		r := round(id, jumped)
+		by := measurements.Seconds(offset)
+		r.Gate.ClockOffset = &by
+		return &Kept{Round: r, Verdict: verdict(jumped), Outbox: outbox}
+	}
+	keep(t, s, told("first", -ahead)) // so that nothing goes before the jump is known
+	keep(t, s, &Kept{Round: round("old", jumped.Add(-ahead-11*24*time.Hour)), Verdict: verdict(jumped)})
+	keep(t, s, &Kept{Round: round("young", jumped.Add(-ahead-9*24*time.Hour)), Verdict: verdict(jumped), Outbox: []Message{{Kind: "k", Body: []byte("b")}}})
+	if _, err := s.db.Exec("UPDATE outbox SET created = ?", jumped.Add(-ahead).UnixMilli()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Enqueue(Message{Kind: "k", Body: []byte("c")}); err != nil {
+		t.Fatal(err)
+	}
+	wantIDs(t, s, "young:2", "first:2")
+	if n, err := s.Waiting("k"); n != 2 || err != nil {
+		t.Errorf("%d messages wait, %v", n, err)
+	}
+	keep(t, s, told("right", 0, Message{Kind: "k", Body: []byte("d")})) // twenty days did pass
+	wantIDs(t, s, "first:2", "right:2")
+	if n, err := s.Waiting("k"); n != 2 || err != nil {
+		t.Errorf("%d messages wait, %v", n, err)
+	}
+}
+
 // Daily files past the retention go, with what imports and crashes left; everything else stays.
 func TestRetentionOfFiles(t *testing.T) {
 	dir := t.TempDir()

@@ -53,6 +53,7 @@ type Store struct {
 	found  error  // damage that was met while reading
 	aside  string // a damaged database from which the next one takes what can be read
 	closed bool
+	fast   time.Duration // by how much this machine's clock is ahead, as the last round that knew said; 0 is not, or nobody knows
 
 	outboxAdded outboxAdded
 }
