@@ -53,7 +53,7 @@ func serveGotd(l transport.Listener, key *rsa.PrivateKey, dc int) {
 			if err == nil {
 				go func() {
 					defer conn.Close()
-					_, _ = exchange.NewExchanger(conn, dc).WithTimeout(5 * time.Second).Server(exchange.PrivateKey{RSA: key}).Run(context.Background()) // we end in the middle of it
+					_, _ = exchange.NewExchanger(conn, dc).WithTimeout(time.Minute).Server(exchange.PrivateKey{RSA: key}).Run(context.Background()) // we end in the middle of it
 				}()
 			}
 		}
@@ -72,7 +72,7 @@ func asked(t *testing.T, at string, question func(context.Context, net.Conn) (ap
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return question(ctx, conn)
 }

@@ -119,7 +119,7 @@ func gotdHTTP(t *testing.T, key *rsa.PrivateKey, dc int) string {
 		conns.Store(c, p)
 		go func() {
 			defer p.Close()
-			_, _ = exchange.NewExchanger(p, dc).WithTimeout(5 * time.Second).Server(exchange.PrivateKey{RSA: key}).Run(context.Background())
+			_, _ = exchange.NewExchanger(p, dc).WithTimeout(time.Minute).Server(exchange.PrivateKey{RSA: key}).Run(context.Background())
 		}()
 		return context.WithValue(ctx, connection{}, p)
 	}

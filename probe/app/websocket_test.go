@@ -36,7 +36,7 @@ func pair(t testing.TB) (ours, theirs net.Conn) {
 
 // soon is a context that ends no test too early.
 func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -46,7 +46,7 @@ func sent(t testing.TB, config *tls.Config) []byte {
 	near, far := net.Pipe()
 	defer far.Close()
 	go func() { _ = tls.Client(near, config).Handshake() }()
-	_ = far.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = far.SetDeadline(time.Now().Add(time.Minute))
 	b := make([]byte, 16<<10)
 	n, err := far.Read(b)
 	if err != nil {
