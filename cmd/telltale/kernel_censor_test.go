@@ -191,7 +191,7 @@ func kernelExpired(t *testing.T, w *kernelWorld) {
 func (w *kernelWorld) onceAnyLine(c kernelConfig) measurements.RoundVerdict {
 	w.t.Helper()
 	p := w.start(w.configure(c), "once", "--format=json")
-	if code := p.code(w.t, 3*kernelPatience); code != exitDone {
+	if code := p.code(w.t, kernelPatience); code != exitDone {
 		w.t.Fatalf("exit %d: %s", code, p.err.String())
 	}
 	var v measurements.RoundVerdict
@@ -228,7 +228,7 @@ func (w *kernelWorld) dnsmasq(at string, args ...string) {
 		}
 	})
 	w.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(kernelPatience); ; time.Sleep(20 * time.Millisecond) {
 		if c, err := w.Dial(w.t.Context(), "tcp4", at+":53"); err == nil {
 			_ = c.Close()
 			return
