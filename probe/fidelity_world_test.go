@@ -93,9 +93,9 @@ func must[T any](t *testing.T, open func(netip.AddrPort) (T, error)) func(netip.
 }
 
 const (
-	patience = 10 * time.Second // of a step that is to be answered: far more than any answer takes
-	hush     = time.Second      // of one that is to meet silence
-	pause    = time.Second      // for which a connection is to live in silence
+	patience = time.Minute // of a step that is to be answered: far more than any answer takes
+	hush     = time.Second // of one that is to meet silence
+	pause    = time.Second // for which a connection is to live in silence; one that is to die has more time
 )
 
 // step is one step of the product's, on what the steps before it have left.
@@ -174,6 +174,9 @@ var (
 		return o
 	}}
 	settle = step{measurements.Settle, func(ctx context.Context, c *client) measurements.Observation {
+		if c.row.want.at == measurements.Settle {
+			return probe.Settle(ctx, c.conn, patience)
+		}
 		return probe.Settle(ctx, c.conn, pause)
 	}}
 	shake = step{measurements.TLSHandshake, func(ctx context.Context, c *client) (o measurements.Observation) {
