@@ -101,6 +101,7 @@ func TestCommandLine(t *testing.T) {
 		{"an app that is not enabled", []string{"--config.file=" + idle, "check"}, exitDone, "note: idle, of a file in apps.catalogue, is not named in apps.enabled and is not measured", nil},
 		{"consent for a folder that is not there", []string{"--config.file=" + filepath.Join(dir, "none", "x.toml"), "consent", "--accept"}, exitUsage, "", []string{"folder"}},
 		{"once without consent", []string{"once"}, exitCould, "", []string{"consent"}},
+		{"once of no such app, without consent", []string{"once", "--app=nothing"}, exitUsage, "", []string{"no such app"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, errs := telltale(t, "", c.args...)

@@ -33,11 +33,11 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	if err != nil {
 		return err
 	}
+	if err := only(cfg, o.App); err != nil { // wrong usage, with and without consent
+		return err
+	}
 	if cfg.Consent.IsZero() {
 		return errors.New("nothing is measured without consent: 'telltale consent' says what running this means, and records your answer")
-	}
-	if err := only(cfg, o.App); err != nil {
-		return err
 	}
 	host := realHost(cfg)
 	plan, err := newPlan(cfg, host)
