@@ -14,8 +14,8 @@ type TLS struct {
 	ALPN       string   `json:"alpn,omitempty"`
 	Chain      [][]byte `json:"-"`                     // DER, leaf first; kept on failure too, unless it names the home (evidence stores it apart)
 	ChainRoot  string   `json:"chain_root,omitempty"`  // where it leads, whatever the name and the date: a word below; "" no chain
-	LeafNames  []string `json:"leaf_names,omitempty"`  // DNS names of the leaf, the first 8
-	LeafIssuer string   `json:"leaf_issuer,omitempty"` // issuer of the leaf; of a box at home a mark, the same for the same one
+	LeafNames  []string `json:"leaf_names,omitempty"`  // DNS names of the leaf, the first 8; longer ones than DNS has are left out
+	LeafIssuer string   `json:"leaf_issuer,omitempty"` // issuer of the leaf, the first KiB; of a box at home a mark, the same for the same one
 	// Logged: the leaf says that it stands in a public log (RFC 6962, section 3.3), as those of public
 	// authorities do, and those that a box makes up do not.
 	Logged bool `json:"logged,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/telltale-probe/telltale/measurements"
@@ -15,6 +16,13 @@ import (
 // leafNames bounds the names of a leaf that are told: shared certificates have hundreds. Eight tell
 // whose it is. Chosen by us.
 const leafNames = 8
+
+// Bounds of what is told of a leaf, in bytes: a certificate may have a quarter of a megabyte (crypto/tls), and one whose
+// names fill it, in every handshake, would make a round's evidence too large to be kept.
+const (
+	mostName   = 255     // no name of DNS is longer (RFC 1035, section 2.3.4)
+	mostIssuer = 1 << 10 // chosen by us: those of authorities have a hundred or two
+)
 
 // errNoChain is what a handshake without certificates would be; crypto/tls lets none pass.
 var errNoChain = errors.New("tls: the server shows no certificate")
@@ -126,8 +134,13 @@ func describe(t *measurements.TLS, cs tls.ConnectionState) {
 	}
 	if len(cs.PeerCertificates) > 0 {
 		leaf := cs.PeerCertificates[0]
-		t.LeafNames = leaf.DNSNames[:min(len(leaf.DNSNames), leafNames)]
-		t.LeafIssuer = leaf.Issuer.String()
+		for _, name := range leaf.DNSNames {
+			if len(name) <= mostName && len(t.LeafNames) < leafNames {
+				t.LeafNames = append(t.LeafNames, name)
+			}
+		}
+		issuer := leaf.Issuer.String()
+		t.LeafIssuer = strings.ToValidUTF8(issuer[:min(len(issuer), mostIssuer)], "")
 		t.Logged = logged(leaf)
 	}
 }
