@@ -72,6 +72,7 @@ func (d *daemon) loop(ctx context.Context) {
 // wait returns when the next round is due; had says whether there was consent to the last one.
 func (d *daemon) wait(ctx context.Context, had bool) {
 	due := time.Now().Add(d.watch.Pause())
+	interval, jitter := d.watch.Interval, d.watch.Jitter
 	for {
 		has := d.promise(due)
 		if has && !had {
@@ -88,9 +89,11 @@ func (d *daemon) wait(ctx context.Context, had bool) {
 		case <-d.changed:
 			timer.Stop()
 		}
-		if sooner := time.Now().Add(d.watch.Pause()); sooner.Before(due) {
-			due = sooner // the interval may be another now
+		sooner := time.Now().Add(d.watch.Pause()) // which takes the other plan in
+		if paced := d.watch.Interval == interval && d.watch.Jitter == jitter; !paced && sooner.Before(due) {
+			due = sooner
 		}
+		interval, jitter = d.watch.Interval, d.watch.Jitter
 	}
 }
 

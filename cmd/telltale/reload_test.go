@@ -71,6 +71,29 @@ func TestReloadOfTheInterval(t *testing.T) {
 	})
 }
 
+// A reload that leaves the pace as it is leaves the next round where chance has put it: who reloads again and again, as
+// anybody on the network may who reaches the page, would else have the soonest of many draws.
+func TestReloadsDrawNoSoonerRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w silentWorld
+		cfg := oneTarget(time.Now())
+		cfg.Interval, cfg.Jitter = 24*time.Hour, 1
+		d, stop := watching(t, cfg, w.host())
+		defer stop()
+		time.Sleep(time.Minute)
+		due := d.show().NextRound
+		for range 200 {
+			if err := d.reload(cfg, w.host()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if now := d.show().NextRound; due.IsZero() || !now.Equal(due) {
+			t.Errorf("the next round was due at %v, and is now at %v", due, now)
+		}
+	})
+}
+
 // What a reload can't change is named; a flag that wins over the file is no change.
 func TestKeysThatNeedARestart(t *testing.T) {
 	was := &config.Config{Listen: "127.0.0.1:9877", StorePath: "a"}
