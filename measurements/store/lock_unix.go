@@ -11,7 +11,7 @@ import (
 // lockFile takes a lock that the kernel gives back when the process ends, however it ends. A file
 // that is merely there, as O_EXCL makes one, would outlive a crash.
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600) // never through another's link
 	if err != nil {
 		return nil, err
 	}
