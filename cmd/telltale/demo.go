@@ -77,7 +77,7 @@ func (d *demoCmd) Run(c *cli, t terminal) error {
 	address := "http://" + listener.Addr().String()
 	_, _ = fmt.Fprintf(t.out, "An emulated internet: nothing leaves this machine.\n%s\nmetrics: %s/metrics  page: %s/\n(telltale_blocking and its timestamps show after the second round)\n\n", wrap("", scenario.Sentence, tableWidth), address, address)
 
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	return d.serve(ctx, c, t, cfg, world, dir, listener, address)
 }

@@ -47,7 +47,7 @@ func (o *onceCmd) Run(c *cli, t terminal) error {
 	history := stored(cfg, plan, c.logger(t.err, cfg, nil))
 	plan.Rotation = schedule.Rotation(rand.Uint32())          // what goes round in turns goes on from one `once` to the next by chance
 	plan.Thorough, plan.Spread, plan.VolumeEvery = true, 0, 0 // who waits wants it now; what takes days to tell is the daemon's
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if isTerminal(t.err) && !c.Quiet {
 		_, _ = fmt.Fprintf(t.err, "measuring %d apps …\n", len(plan.Apps))

@@ -18,7 +18,8 @@ import (
 // runCmd is the daemon.
 type runCmd struct{}
 
-// Run measures until SIGTERM or SIGINT. Without consent it serves the page and measures nothing.
+// Run measures until SIGTERM or SIGINT; SIGHUP reads the configuration again. Without consent it serves the page and
+// measures nothing.
 func (runCmd) Run(c *cli, t terminal) error {
 	cfg, err := c.config()
 	if err != nil {
@@ -52,18 +53,22 @@ func (runCmd) Run(c *cli, t terminal) error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	heard, release := hangUps()
+	defer release()
 	if err := d.push.configure(ctx, cfg); err != nil {
 		return err
 	}
+	reload := c.reloader(ctx, cfg, d, speak)
 	server := web.New(web.Config{
 		View: d.show, Gatherer: d.metrics, Registerer: d.metrics.Registerer(), Listen: c.listen(cfg), WebConfigFile: c.WebConfigFile, Log: log, Reference: speak.say, Evidence: kept,
-		Reload: c.reloader(ctx, cfg, d, speak),
+		Reload: reload,
 	})
 	if err := server.Listen(); err != nil { // before anything is measured
 		return err
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { d.loop(ctx) })
+	wg.Go(func() { heed(ctx, heard, reload, log) })
 	if cfg.Consent.IsZero() {
 		log.Warn().Msg("nothing is measured without consent: see 'telltale consent', then reload")
 	}
