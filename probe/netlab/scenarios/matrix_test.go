@@ -309,6 +309,9 @@ func TestTally(t *testing.T) {
 	if sum.Free.AtLeast(measurements.Likely) > 0 {
 		t.Errorf("false findings: %+v", sum.Free)
 	}
+	if underRace {
+		return // a sixth of the worlds need not have all confidences
+	}
 	if likely, confirmed := sum.Censored.AtLeast(measurements.Likely), sum.Censored.AtLeast(measurements.Confirmed); !(0 < confirmed && confirmed < likely && likely < sum.Censored.AtLeast(measurements.Suspected)) {
 		t.Errorf("sensitivities: %+v", sum.Censored)
 	}
