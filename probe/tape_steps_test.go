@@ -19,7 +19,7 @@ func TestTapeOfABusyMachine(t *testing.T) {
 			sent := overheard(t.Context(), 2, true, func(ctx context.Context, h Host) {
 				select {
 				case <-time.After(c.busy):
-				case <-ctx.Done():
+				case <-time.After(handshakeIdle(ctx)): // as a handshake ends
 					return
 				}
 				conn, _ := h.Dial(ctx, "udp4", nowhere.String())
