@@ -66,7 +66,7 @@ func kernelNameDropped(t *testing.T, w *kernelWorld) {
 	found := measurements.LayerVerdict{Layer: measurements.LayerTLS, State: measurements.Blocked, Signature: "tls.timeout.sni", Confidence: measurements.Likely}
 	v4, v6 := found, found
 	v4.Family, v6.Family = measurements.IPv4, measurements.IPv6
-	wantTargets(t, w.once(), map[string][]measurements.LayerVerdict{"alpha/chat": {v4, v6}})
+	wantTargets(t, w.onceWith(unanswered), map[string][]measurements.LayerVerdict{"alpha/chat": {v4, v6}})
 }
 
 // A server that is down is as silent. A reference that reaches it tells the two apart.
@@ -77,7 +77,7 @@ func kernelSYNDropped(t *testing.T, w *kernelWorld) {
 	if w.reference != "" {
 		want = atMedia(measurements.Blocked, "tcp.timeout", measurements.Suspected)
 	}
-	wantTargets(t, w.once(), want)
+	wantTargets(t, w.onceWith(unanswered), want)
 }
 
 // A router prohibits an address. It is the client's own, and the kernel tells: it would be somebody else's will
@@ -124,7 +124,7 @@ func kernelUDP443(t *testing.T, w *kernelWorld) {
 	rule := []string{"-A", "FORWARD", "-p", "udp", "--dport", "443", "-j", "DROP"}
 	w.IPTables(rule...)
 	w.IP6Tables(rule...)
-	v := w.onceAnyLine(agreed)
+	v := w.onceAnyLine(unanswered)
 	if v.Network.UDP443 == nil || *v.Network.UDP443 {
 		t.Error("UDP port 443 is said to work")
 	}
@@ -167,7 +167,7 @@ func kernelUplinkDown(t *testing.T, w *kernelWorld) {
 // IPv6 leaves the home and gets nowhere. Every app works over IPv4.
 func kernelDeadIPv6(t *testing.T, w *kernelWorld) {
 	w.IP6Tables("-A", "FORWARD", "-j", "DROP")
-	v := w.onceAnyLine(agreed)
+	v := w.onceAnyLine(unanswered)
 	if n := v.Network; n.IPv4 == nil || !*n.IPv4 || n.IPv6 == nil || *n.IPv6 {
 		t.Errorf("the line: %+v", n)
 	}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -63,7 +62,7 @@ func kernelRecords(t *testing.T, w *kernelWorld) {
 // fetch asks the client's own daemon, from the client.
 func (w *kernelWorld) fetch(host, path string) (code int, body string) {
 	w.t.Helper()
-	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: w.Dial, DisableKeepAlives: true}}
+	client := http.Client{Timeout: kernelPatience, Transport: &http.Transport{DialContext: w.Dial, DisableKeepAlives: true}}
 	r, err := client.Get("http://" + net.JoinHostPort(host, "9877") + path)
 	if err != nil {
 		w.t.Fatal(err)

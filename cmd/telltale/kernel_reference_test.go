@@ -50,7 +50,7 @@ func (w *kernelWorld) referenceAt() netip.AddrPort {
 func (w *kernelWorld) startReference(settings ...string) (publicKey string) {
 	w.t.Helper()
 	dir := filepath.Join(w.dir, "reference")
-	config, err := os.ReadFile(w.configure(agreed))
+	config, err := os.ReadFile(w.configure(unanswered))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func (w *kernelWorld) asks(publicKey string) string {
 // onceAsking makes a round that asks the reference.
 func (w *kernelWorld) onceAsking(publicKey string, settings ...string) measurements.RoundVerdict {
 	w.t.Helper()
-	config, err := os.ReadFile(w.configure(agreed))
+	config, err := os.ReadFile(w.configure(unanswered))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -60,8 +60,12 @@ func kernelBinary(t testing.TB) string {
 	return binary
 }
 
-// agreed is a config with which rounds are made. A step has twice the time of a lost SYN.
-var agreed = kernelConfig{Consent: "2026-11-23", Timeout: "2s"}
+// agreed is a config with which rounds are made where every step is answered: on a machine that stands still not at
+// once.
+var agreed = kernelConfig{Consent: "2026-11-23", Timeout: "20s"}
+
+// unanswered is one for where some are not. A step has four times the time of a lost SYN.
+var unanswered = kernelConfig{Consent: "2026-11-23", Timeout: "4s"}
 
 // slow is one with which silence outlasts every wait of the tests.
 var slow = kernelConfig{Consent: "2026-11-23", Timeout: "1m"}
@@ -321,7 +325,7 @@ func (w *kernelWorld) untilWaiting(p *kernelProcess, name string) {
 // The receiver swallows all that is sent to it.
 func kernelStopPushing(t *testing.T, w *kernelWorld) {
 	v4, _ := w.addresses(w.silence())
-	c := agreed
+	c := unanswered
 	c.Push = "https://" + v4.String() + "/api/v1/write"
 	p := w.start(w.configure(c), "run")
 	p.until(t, "a round is kept", func() bool { return len(w.evidence("verdicts")) > 0 })
