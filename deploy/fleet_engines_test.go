@@ -149,14 +149,13 @@ func (e engine) get(t *testing.T, path string, query url.Values, to any) {
 	}
 }
 
-// until waits, a minute at most.
+// until waits, for some minutes at most.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for range 600 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if is() {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatalf("there is no sign of %s", what)
 }

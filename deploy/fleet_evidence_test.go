@@ -126,7 +126,7 @@ func delivered(t *testing.T, name string, receiver http.Handler, dir string) (lo
 	g := newGateway(t, "victoriametrics", at, name, at)
 	for left := rounds; left > 0; {
 		s := opened(t, dir)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		c := &tally{most: min(left, 10), stop: cancel}
 		(&delivery.Courier{Kind: delivery.EvidenceKind, Outbox: s, Counts: c, Least: time.Millisecond, Log: zerolog.Nop(),
 			Sender: &delivery.Evidence{Post: impatient(g.post("/rounds", token)), Rounds: s, Log: zerolog.Nop()}}).Run(ctx)

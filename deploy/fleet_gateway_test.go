@@ -90,7 +90,7 @@ func (g *gateway) start() {
 	if err := g.running.Start(); err != nil {
 		g.t.Fatal(err)
 	}
-	for range 500 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if conn, err := net.Dial("tcp", g.address); err == nil {
 			_ = conn.Close()
 			return

@@ -108,15 +108,22 @@ func started(t *testing.T, says *regexp.Regexp, name string, args ...string) str
 			t.Logf("%s printed at last:\n%s", filepath.Base(name), out.tail())
 		}
 	})
-	for range 300 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if found := says.FindStringSubmatch(out.String()); found != nil {
 			return found[1]
 		}
-		time.Sleep(50 * time.Millisecond)
+		select {
+		case <-ended:
+			t.FailNow() // what is said of it above
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 	t.Fatalf("%s did not say where it listens", filepath.Base(name))
 	return ""
 }
+
+// patience is how long is waited for what takes seconds, but for machines that stand still.
+const patience = 3 * time.Minute
 
 // output is what a running program printed so far.
 type output struct {

@@ -65,6 +65,9 @@ func (r *receiver) fellOver() {
 	r.t.Skipf("%s ended by itself, %v: %q\n%s", r.path, r.cmd.ProcessState, crash.Find(said), said[max(0, len(said)-8<<10):])
 }
 
+// patience is how long is waited for what takes seconds, but for machines that stand still.
+const patience = 3 * time.Minute
+
 // crash is how the words of a Go program begin that crashes.
 var crash = regexp.MustCompile(`(?m)^(panic|fatal error|unexpected fault address|SIG[A-Z]+:).*`)
 
@@ -87,14 +90,18 @@ func (r *receiver) start() {
 		close(ended)
 	}()
 	r.cmd, r.ended = cmd, ended
-	for range 300 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if resp, err := http.Get(r.url(r.ready)); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				return
 			}
 		}
-		time.Sleep(50 * time.Millisecond)
+		select {
+		case <-ended: // said below
+			end = time.Time{}
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 	r.fellOver()
 	text, _ := os.ReadFile(r.log)

@@ -71,7 +71,7 @@ func delivered(ctx context.Context, t *testing.T, v *vantage, target string, mos
 	if most == 0 {
 		most = waiting
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	c = &counts{after: most, stop: cancel}
 	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)

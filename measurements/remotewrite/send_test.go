@@ -176,7 +176,7 @@ func TestTroubledReceiver(t *testing.T) {
 		handler.ServeHTTP(w, r)
 	})
 	w, messages, v := writer(t, cut)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c := &counts{after: len(messages), stop: cancel}
 	(&delivery.Courier{Kind: remotewrite.Kind, Outbox: v.store, Sender: w, Counts: c, Batch: 2, Least: time.Millisecond}).Run(ctx)
