@@ -49,7 +49,7 @@ func TestProgress(t *testing.T) {
 		{"1 of 1 rounds", []string{"--store.path=" + dir, "export"}},
 		{"1 of 1 rounds", []string{"judge", dir}},
 		{"0 of 1 scenarios", []string{"lab", "run", "tls-reset-by-name"}},
-		{" scenarios", []string{"lab", "matrix", "--app=line", "--innocent"}},
+		{" scenarios", []string{"lab", "matrix", "--app=signal", "--innocent"}},
 	} {
 		code, seen := onTerminal(t, test.args...)
 		if code != exitDone || !strings.Contains(seen, test.what) || !strings.HasSuffix(seen, "\r\x1b[K") {
