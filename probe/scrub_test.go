@@ -55,6 +55,7 @@ func BenchmarkScrub(b *testing.B) {
 func FuzzScrub(f *testing.F) {
 	f.Add("read tcp 192.168.1.7:4000->198.51.100.1:443: reset")
 	f.Add("::ffff:192.168.1.7%x 192.168.1.7")
+	f.Add("::ffff:192.168.1.7%192.168.1.7") // an address in another one's zone
 	f.Fuzz(func(t *testing.T, text string) {
 		local := &net.UDPAddr{IP: net.ParseIP("192.168.1.7"), Port: 4000}
 		got := scrub("from "+strings.ToValidUTF8(text, "?")+" at 192.168.1.7: over", local)

@@ -148,10 +148,16 @@ func (e *eye) sort(s string, spans []span) []span {
 	return out
 }
 
+// replace puts by in the place of spans, which are in order; of two that overlap, as an address in another one's zone
+// does, the second is covered by the first's.
 func replace(s string, spans []span, by string) string {
 	var b strings.Builder
 	at := 0
 	for _, sp := range spans {
+		if sp.from < at {
+			at = max(at, sp.to)
+			continue
+		}
 		b.WriteString(s[at:sp.from])
 		b.WriteString(by)
 		at = sp.to

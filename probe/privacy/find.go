@@ -32,7 +32,7 @@ const longestAddress = 46
 
 // findAddresses finds whatever can be read as an address, in any spelling that a reader of addresses takes: with
 // zeros in front, with a zone, behind and before anything else. Of those that share bytes the first and longest
-// is given.
+// is given; but one in another's zone is given as well, since it alone may be ours.
 func findAddresses(s string) (out []found) {
 	for at := 0; at < len(s); {
 		if !isHex(s[at]) && s[at] != ':' {
