@@ -68,7 +68,7 @@ func (runCmd) Run(c *cli, t terminal) error {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { d.loop(ctx) })
-	wg.Go(func() { heed(ctx, heard, reload, log) })
+	wg.Go(func() { heed(ctx, heard, reload) })
 	if cfg.Consent.IsZero() {
 		log.Warn().Msg("nothing is measured without consent: see 'telltale consent', then reload")
 	}
@@ -78,7 +78,8 @@ func (runCmd) Run(c *cli, t terminal) error {
 	return err
 }
 
-// reloader gives what reads the configuration again and tells everybody of it. cfg is that of the start.
+// reloader gives what reads the configuration again, tells everybody of it, and logs what came of it, whoever asked. cfg
+// is that of the start.
 func (c *cli) reloader(ctx context.Context, cfg *config.Config, d *daemon, speak *speaker) func() error {
 	var reloading sync.Mutex // one after the other
 	inForce := cfg
@@ -90,9 +91,16 @@ func (c *cli) reloader(ctx context.Context, cfg *config.Config, d *daemon, speak
 		}
 		return errors.Join(err, speak.configure(next), d.push.configure(ctx, next))
 	}
-	return func() error {
+	return func() (err error) {
 		reloading.Lock()
 		defer reloading.Unlock()
+		defer func() {
+			if err != nil {
+				d.log.Error().Err(err).Msg("the configuration was not reloaded")
+			} else {
+				d.log.Info().Msg("the configuration was reloaded")
+			}
+		}()
 		next, err := c.config()
 		if err != nil && config.Withdrawn(c.file()) {
 			// Of the rest the configuration in force stays, which is the start's no more after a reload.

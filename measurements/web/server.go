@@ -32,8 +32,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Ready says whether the program is ready. Optional; nil is always.
 	Ready func() bool
-	// Reload reads the configuration again; its error is logged, and shown to who asks over loopback or may have
-	// evidence. Optional; nil answers 501.
+	// Reload reads the configuration again, and logs what came of it; its error is shown to who asks over loopback or may
+	// have evidence. Optional; nil answers 501.
 	Reload func() error
 	// Reference gives the signed answer of a reference vantage, empty while there is none, and whether
 	// this telltale is one. Optional; nil is not.
@@ -121,7 +121,6 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.config.Reload(); err != nil {
-		s.config.Log.Error().Err(err).Msg("the configuration was not reloaded")
 		why := "the log says why."
 		if onLoopback(r) || s.letIn(r) {
 			why = err.Error()
@@ -129,7 +128,6 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusInternalServerError, "The configuration was not reloaded; the old one stays: "+why)
 		return
 	}
-	s.config.Log.Info().Msg("the configuration was reloaded")
 	say(w, http.StatusOK, "The configuration was reloaded.")
 }
 
